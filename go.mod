@@ -1,0 +1,3 @@
+module github.com/weirmedia/weir
+
+go 1.26.0

@@ -1,0 +1,109 @@
+package av
+
+// Track describes one elementary stream. It is immutable once it is part of a
+// published Layout: a new configuration is a new Track.
+type Track struct {
+	// ID tells tracks of one layout apart. RTMP has video 0 and audio 1.
+	ID    int
+	Kind  Kind
+	Codec Codec
+	// Config is the codec configuration; its form is stated at the Codec.
+	Config []byte
+
+	// Profile is a short text such as "High 4.0" or "LC", empty if unknown.
+	Profile string
+
+	// Width and Height are in pixels after cropping, 0 if unknown. Video only.
+	Width, Height int
+	// FrameRate is frames per second as the codec configuration says it, 0 if
+	// it does not. Video only.
+	FrameRate float64
+
+	// SampleRate is in Hz and Channels counts speakers, 0 if unknown. Audio only.
+	SampleRate, Channels int
+}
+
+// ScriptTrack is the track of all script data frames. It is in no Layout.
+var ScriptTrack = &Track{ID: -1, Kind: Data, Codec: ScriptData}
+
+// Field is one entry of Metadata. Value is a string, a float64 or a bool.
+type Field struct {
+	Name  string
+	Value any
+}
+
+// Metadata is what a publisher says about its stream (encoder, title, nominal
+// rates) in the publisher's order. What tracks know themselves, such as codec
+// and size, is not taken from here.
+type Metadata []Field
+
+// Layout is a snapshot of all tracks of a stream. It is immutable.
+type Layout struct {
+	// Epoch grows with every change of layout and with every publisher of the
+	// stream, so that two layouts of one stream are the same exactly if their
+	// epochs are.
+	Epoch uint64
+	// Tracks is ordered by ID.
+	Tracks []*Track
+	// Hinted tells, for each Kind, that the publisher announced a track of it.
+	// It matters only while the layout is not Ready.
+	Hinted [Kinds]bool
+	// Ready reports that every hinted track was seen or that settling ended;
+	// formats that must name all tracks at their start wait for it.
+	Ready    bool
+	Metadata Metadata
+}
+
+// First returns the layout's first track of kind k, or nil.
+func (l *Layout) First(k Kind) *Track {
+	if l == nil {
+		return nil
+	}
+	for _, t := range l.Tracks {
+		if t.Kind == k {
+			return t
+		}
+	}
+	return nil
+}
+
+// Expects reports whether a track of kind k is there or, while the layout is
+// still settling, was announced.
+func (l *Layout) Expects(k Kind) bool {
+	return l.First(k) != nil || (l != nil && !l.Ready && l.Hinted[k])
+}
+
+// Selection is the set of kinds that a viewer wants.
+type Selection struct {
+	NoVideo, NoAudio, NoData bool
+}
+
+// Has reports whether kind k is selected.
+func (s Selection) Has(k Kind) bool {
+	switch k {
+	case Video:
+		return !s.NoVideo
+	case Audio:
+		return !s.NoAudio
+	}
+	return !s.NoData
+}
+
+// Select returns l without the tracks that s leaves out; l itself if nothing
+// is left out.
+func (l *Layout) Select(s Selection) *Layout {
+	if !s.NoVideo && !s.NoAudio {
+		return l
+	}
+	out := *l
+	out.Tracks = nil
+	for _, t := range l.Tracks {
+		if s.Has(t.Kind) {
+			out.Tracks = append(out.Tracks, t)
+		}
+	}
+	for k := range out.Hinted {
+		out.Hinted[k] = out.Hinted[k] && s.Has(Kind(k))
+	}
+	return &out
+}
