@@ -22,7 +22,6 @@ const (
 	// The peer's time ran out.
 	HandshakeTimeout Reason = "handshake_timeout" // handshake or first request too slow
 	PublishTimeout   Reason = "publish_timeout"   // a publisher sent no media
-	ReadTimeout      Reason = "read_timeout"      // nothing was heard from the peer
 	Stalled          Reason = "stalled"           // a viewer took no byte
 
 	// The peer sent what cannot be accepted.
@@ -53,7 +52,7 @@ const (
 func All() []Reason {
 	return []Reason{
 		ClientClosed, StreamEnded, Shutdown, Kicked, TakenOver, Unpublished,
-		HandshakeTimeout, PublishTimeout, ReadTimeout, Stalled,
+		HandshakeTimeout, PublishTimeout, Stalled,
 		BadHandshake, BadChunk, BadMessage, BadMedia, BadName, BadRequest,
 		Unauthorized, StreamBusy, StreamNotFound, LimitReached, Unsupported,
 		LagBytes, LagTime, NetworkError, InternalError,
