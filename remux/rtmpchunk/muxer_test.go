@@ -1,0 +1,94 @@
+package rtmpchunk
+
+import (
+	"bytes"
+	"io"
+	"testing"
+
+	"github.com/weirmedia/weir/pkg/av"
+	"github.com/weirmedia/weir/pkg/reason"
+	"github.com/weirmedia/weir/remux/flv"
+)
+
+func testLayout() *av.Layout {
+	return &av.Layout{Ready: true, Tracks: []*av.Track{
+		{ID: 0, Kind: av.Video, Codec: av.H264, Config: []byte{1, 0x42, 0xC0, 0x1E, 0xFF}, Width: 640, Height: 360},
+		{ID: 1, Kind: av.Audio, Codec: av.AAC, Config: []byte{0x12, 0x10}, SampleRate: 44100, Channels: 2},
+	}}
+}
+
+// What the muxer writes, a reader must read as whole messages with the bodies
+// that FLV has, whatever the timestamp.
+func TestMuxerWritesMessages(t *testing.T) {
+	l := testLayout()
+	const ms = 1_000_000
+	for _, at := range []int64{0, 5000, 0xFFFFFE, 0xFFFFFF, 0x1000000, 1<<32 - 1, 1<<32 + 7} {
+		for _, chunk := range []int{128, 4096, 60000} {
+			frames := []*av.Frame{
+				{Track: l.Tracks[0], Key: true, DTS: at * ms, PTS: (at + 80) * ms, Payload: bytes.Repeat([]byte("key"), 30000)},
+				{Track: l.Tracks[1], DTS: at * ms, PTS: at * ms, Payload: []byte("sound")},
+				{Track: av.ScriptTrack, DTS: at * ms, PTS: at * ms, Payload: []byte{2, 0, 1, 'x'}},
+			}
+			m := &Muxer{StreamID: 1, ChunkSize: chunk}
+			b, err := m.AppendPrelude(AppendSetChunkSize(nil, uint32(chunk)), l, at*ms)
+			if err != nil {
+				t.Fatal(err)
+			}
+			video, _ := flv.AppendConfigBody(nil, l.Tracks[0])
+			audio, _ := flv.AppendConfigBody(nil, l.Tracks[1])
+			want := []Message{
+				{Header{dataChunkStream, TypeDataAMF0, 1, 0}, flv.AppendMetadataBody(nil, l)},
+				{Header{videoChunkStream, TypeVideo, 1, uint32(at)}, video},
+				{Header{audioChunkStream, TypeAudio, 1, uint32(at)}, audio},
+			}
+			for i, f := range frames {
+				if b, err = m.AppendFrame(b, f); err != nil {
+					t.Fatal(err)
+				}
+				h := Header{[]uint32{videoChunkStream, audioChunkStream, dataChunkStream}[i], []Type{TypeVideo, TypeAudio, TypeDataAMF0}[i], 1, uint32(at)}
+				want = append(want, Message{h, append(flv.AppendBodyHeader(nil, f), f.Payload...)})
+			}
+			r := NewReader(bytes.NewReader(b), Limits{})
+			for i, w := range want {
+				got, err := r.ReadMessage()
+				if err != nil {
+					t.Fatalf("at %d, chunks of %d, message %d: %v", at, chunk, i, err)
+				}
+				if got.Header != w.Header || !bytes.Equal(got.Payload, w.Payload) {
+					t.Fatalf("at %d, chunks of %d, message %d: got %+v %.20x, want %+v %.20x", at, chunk, i, got.Header, got.Payload, w.Header, w.Payload)
+				}
+			}
+			if _, err := r.ReadMessage(); err != io.EOF {
+				t.Fatalf("after the last message: %v", err)
+			}
+		}
+	}
+}
+
+func TestMuxerLeavesOutWhatRTMPCannotCarry(t *testing.T) {
+	unknown := &av.Track{ID: 0, Kind: av.Video, Codec: av.Unknown}
+	m := &Muxer{StreamID: 1, ChunkSize: 4096}
+	b, err := m.AppendFrame([]byte("x"), &av.Frame{Track: unknown, Payload: []byte("y")})
+	if err != nil || string(b) != "x" {
+		t.Errorf("frame: %q, %v", b, err)
+	}
+	b, err = m.AppendPrelude([]byte("x"), &av.Layout{Tracks: []*av.Track{unknown}}, 0)
+	if reason.Of(err, "") != reason.Unsupported || string(b) != "x" {
+		t.Errorf("prelude: %q, %v", b, err)
+	}
+	_, err = m.AppendFrame(nil, &av.Frame{Track: testLayout().Tracks[0], Payload: make([]byte, MaxPayload)})
+	if reason.Of(err, "") != reason.Unsupported {
+		t.Errorf("a frame beyond the format's limit: %v", err)
+	}
+}
+
+func BenchmarkMuxerAppendFrame(b *testing.B) {
+	m := &Muxer{StreamID: 1, ChunkSize: 60000}
+	f := &av.Frame{Track: testLayout().Tracks[0], Payload: make([]byte, 3000)}
+	dst := make([]byte, 0, 4096)
+	b.ReportAllocs()
+	b.SetBytes(3000)
+	for b.Loop() {
+		dst, _ = m.AppendFrame(dst[:0], f)
+	}
+}
