@@ -1,0 +1,191 @@
+package auth
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"unicode"
+
+	"github.com/weirmedia/weir/pkg/config"
+	"github.com/weirmedia/weir/pkg/streamname"
+)
+
+// Config is the configuration section "auth". The zero Config lets anybody
+// publish and play, and nobody else do anything.
+type Config struct {
+	// Users is who may do what. Once there is one, what no user is allowed is
+	// denied.
+	Users []User `yaml:"users"`
+}
+
+// User is one who may do something.
+type User struct {
+	// Name and Password are what the user presents. A user without either
+	// stands for anonymous clients; there may be several of them. What an
+	// anonymous client may do, a client that proved its name may do as well.
+	Name     string       `yaml:"name"`
+	Password PasswordHash `yaml:"password"`
+	Allow    []Rule       `yaml:"allow"`
+	// Addresses is where the user may come from; empty for anywhere.
+	Addresses config.Prefixes `yaml:"addresses"`
+}
+
+// Rule allows each of Actions; publish and play on those streams only that one
+// of the patterns matches. Captures match as "*" does.
+type Rule struct {
+	Actions []Action             `yaml:"actions"`
+	Streams []streamname.Pattern `yaml:"streams"`
+}
+
+// maxName bounds the bytes of a user's name; no more is looked at.
+const maxName = 128
+
+func (u *User) anonymous() bool { return u.Name == "" && u.Password.IsZero() }
+
+// Validate reports users with only one of name and password, names that
+// clients could not send, and names that are there twice.
+func (c *Config) Validate() error {
+	var errs []error
+	seen := map[string]int{}
+	for i := range c.Users {
+		u := &c.Users[i]
+		if u.anonymous() {
+			continue
+		}
+		if problem := nameProblem(u.Name); problem != "" {
+			errs = append(errs, fmt.Errorf("users[%d].name: %s", i, problem))
+			continue
+		}
+		if u.Password.IsZero() {
+			errs = append(errs, fmt.Errorf(`users[%d].password: missing for user %q; run "weir hash" to make one`, i, u.Name))
+		}
+		if first, twice := seen[u.Name]; twice {
+			errs = append(errs, fmt.Errorf("users[%d].name: %q is the name of users[%d] already", i, u.Name, first))
+			continue
+		}
+		seen[u.Name] = i
+	}
+	return errors.Join(errs...)
+}
+
+func nameProblem(name string) string {
+	switch {
+	case name == "":
+		return "missing for the password"
+	case len(name) > maxName:
+		return fmt.Sprintf("has %d bytes, at most %d are allowed", len(name), maxName)
+	case strings.ContainsRune(name, ':') || strings.ContainsFunc(name, unicode.IsControl):
+		// RFC 7617, 2: neither can be sent by HTTP's Basic scheme.
+		return "must not hold a colon or control characters"
+	}
+	return ""
+}
+
+// Warnings reports what has no effect, and what is open to everybody but is
+// better not. Each starts with the key below the section.
+func (c *Config) Warnings() []string {
+	var all []string
+	for i := range c.Users {
+		u := &c.Users[i]
+		key := fmt.Sprintf("users[%d]", i)
+		if len(u.Allow) == 0 {
+			all = append(all, fmt.Sprintf("%s: %s is allowed nothing", key, u.label()))
+		}
+		for j, rule := range u.Allow {
+			for _, warning := range u.ruleWarnings(j, rule) {
+				all = append(all, fmt.Sprintf("%s.allow[%d]%s", key, j, warning))
+			}
+		}
+	}
+	return all
+}
+
+func (u *User) label() string {
+	if u.anonymous() {
+		return "the anonymous user"
+	}
+	return fmt.Sprintf("user %q", u.Name)
+}
+
+func (u *User) ruleWarnings(index int, rule Rule) []string {
+	var all []string
+	onStreams := false
+	for _, action := range rule.Actions {
+		onStreams = onStreams || action.OnStream()
+		if u.anonymous() && !action.OnStream() && len(u.Addresses) == 0 {
+			all = append(all, fmt.Sprintf(": anybody from anywhere may use %s; give addresses, or a name and a password", action))
+		}
+	}
+	switch {
+	case len(rule.Actions) == 0:
+		all = append(all, ": has no actions, so it allows nothing")
+	case onStreams && len(rule.Streams) == 0:
+		all = append(all, `: has no streams, so nothing can be published or played by it; "**" stands for all`)
+	case !onStreams && len(rule.Streams) > 0:
+		all = append(all, ".streams: has no effect without publish or play")
+	}
+	if earlier, shadowed := u.shadow(index, rule); shadowed {
+		all = append(all, fmt.Sprintf(": has no effect, allow[%d] and those before it allow all of this", earlier))
+	}
+	return all
+}
+
+// shadow reports whether the rules before index allow all that rule does, and
+// the last of those that are needed for it.
+func (u *User) shadow(index int, rule Rule) (last int, shadowed bool) {
+	for _, action := range rule.Actions {
+		targets := rule.Streams
+		if !action.OnStream() {
+			targets = []streamname.Pattern{{}} // covered by any rule with the action
+		}
+		for _, target := range targets {
+			by, ok := coveredBy(u.Allow[:index], action, target)
+			if !ok {
+				return 0, false
+			}
+			last, shadowed = max(last, by), true
+		}
+	}
+	return last, shadowed
+}
+
+func coveredBy(rules []Rule, action Action, target streamname.Pattern) (index int, ok bool) {
+	for i, rule := range rules {
+		if !rule.has(action) {
+			continue
+		}
+		if !action.OnStream() {
+			return i, true
+		}
+		for _, pattern := range rule.Streams {
+			if pattern.Covers(target) {
+				return i, true
+			}
+		}
+	}
+	return 0, false
+}
+
+func (r Rule) has(action Action) bool {
+	for _, a := range r.Actions {
+		if a == action {
+			return true
+		}
+	}
+	return false
+}
+
+func (r Rule) allows(action Action, stream string) bool {
+	if !r.has(action) {
+		return false
+	}
+	if !action.OnStream() {
+		return true
+	}
+	for _, pattern := range r.Streams {
+		if _, ok := pattern.Match(stream); ok {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,118 @@
+package auth
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/weirmedia/weir/pkg/config"
+)
+
+// loadConfig loads text as the section "auth" of a file.
+func loadConfig(t *testing.T, text string) (Config, *config.Report, error) {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "weir.yaml")
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var c Config
+	report, err := config.Load(config.LoadOptions{Path: path, Required: true, Sections: []config.Section{{Name: "auth", Value: &c}}})
+	return c, report, err
+}
+
+func TestConfigFromFile(t *testing.T) {
+	c, report, err := loadConfig(t, `
+auth:
+  users:
+    - name: cam
+      password: `+knownHash+`
+      allow:
+        - actions: [publish, play]
+          streams: [live/cam, "cam/**"]
+      addresses: [10.0.0.0/8, 127.0.0.1]
+    - allow:
+        - actions: [play]
+          streams: ["**"]
+`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(c.Users) != 2 || c.Users[0].Name != "cam" || !c.Users[0].Password.Verify("password") || len(c.Users[0].Addresses) != 2 || !c.Users[1].anonymous() {
+		t.Errorf("got %+v", c)
+	}
+	if len(report.Warnings) > 0 {
+		t.Errorf("got warnings %q", report.Warnings)
+	}
+	out, err := report.Effective()
+	if err != nil || strings.Contains(string(out), "argon2") || !strings.Contains(string(out), config.Hidden) {
+		t.Errorf("got %s, %v", out, err)
+	}
+}
+
+func TestConfigErrors(t *testing.T) {
+	hash := "password: " + knownHash
+	for _, test := range []struct{ name, text, want string }{
+		{"plain password", "- {name: a, password: hunter2}", `:3:25: auth.users[0].password: must be a hash, not the password itself; run "weir hash" to make one`},
+		{"no password", "- name: a", `:3:5: auth.users[0].password: missing for user "a"; run "weir hash" to make one`},
+		{"no name", "- " + hash, ":3:5: auth.users[0].name: missing for the password"},
+		{"name with a colon", "- name: 'a:b'\n    " + hash, "must not hold a colon"},
+		{"long name", "- name: " + strings.Repeat("x", 129) + "\n    " + hash, "has 129 bytes"},
+		{"same name", "- name: a\n    " + hash + "\n  - name: a\n    " + hash, `:5:5: auth.users[1].name: "a" is the name of users[0] already`},
+		{"bad action", "- allow: [{actions: [read]}]", ":3:24: auth.users[0].allow[0].actions[0]: must be one of"},
+		{"bad pattern", "- allow: [{streams: ['a/**/b']}]", `auth.users[0].allow[0].streams[0]: pattern "a/**/b" has "**" before its end`},
+		{"bad address", "- addresses: [nowhere]", "auth.users[0].addresses[0]: must be an IP address"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			_, _, err := loadConfig(t, "auth:\n  users:\n  "+test.text+"\n")
+			if err == nil || !strings.Contains(err.Error(), test.want) {
+				t.Fatalf("got %v, want %q", err, test.want)
+			}
+			if strings.Contains(err.Error(), "hunter2") {
+				t.Errorf("the error repeats the password: %v", err)
+			}
+		})
+	}
+}
+
+func TestWarnings(t *testing.T) {
+	rule := func(actions string, streams ...string) Rule {
+		r := Rule{Streams: patterns(t, streams...)}
+		for action := range strings.FieldsSeq(actions) {
+			r.Actions = append(r.Actions, Action(action))
+		}
+		return r
+	}
+	named := func(rules ...Rule) User { return User{Name: "a", Password: cheapHash("x"), Allow: rules} }
+	for _, test := range []struct {
+		name string
+		user User
+		want []string
+	}{
+		{"nothing wrong", named(rule("publish play", "live/*"), rule("play", "**"), rule("api")), nil},
+		{"no rules", named(), []string{`users[0]: user "a" is allowed nothing`}},
+		{"no rules for anonymous", User{}, []string{"users[0]: the anonymous user is allowed nothing"}},
+		{"no actions", named(Rule{Streams: patterns(t, "**")}), []string{
+			"users[0].allow[0]: has no actions, so it allows nothing"}},
+		{"no streams", named(rule("publish")), []string{
+			`users[0].allow[0]: has no streams, so nothing can be published or played by it; "**" stands for all`}},
+		{"streams of no use", named(rule("api", "**")), []string{
+			"users[0].allow[0].streams: has no effect without publish or play"}},
+		{"shadowed", named(rule("publish", "live/**"), rule("play", "live/**"), rule("publish play", "live/{x}")), []string{
+			"users[0].allow[2]: has no effect, allow[1] and those before it allow all of this"}},
+		{"half shadowed", named(rule("publish", "live/**"), rule("publish play", "live/x")), nil},
+		{"shadowed API", named(rule("api metrics"), rule("metrics")), []string{
+			"users[0].allow[1]: has no effect, allow[0] and those before it allow all of this"}},
+		{"open API", User{Allow: []Rule{rule("play api", "**")}}, []string{
+			"users[0].allow[0]: anybody from anywhere may use api; give addresses, or a name and a password"}},
+		{"API for a network", User{Allow: []Rule{rule("api")}, Addresses: prefixes("10.0.0.0/8")}, nil},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			c := Config{Users: []User{test.user}}
+			if got := c.Warnings(); !slices.Equal(got, test.want) {
+				t.Errorf("got %q, want %q", got, test.want)
+			}
+		})
+	}
+}

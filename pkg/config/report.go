@@ -1,0 +1,165 @@
+package config
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+)
+
+// Report is what Load found out besides the values.
+type Report struct {
+	// Warnings names what is most likely a mistake but does not keep the
+	// program from starting: environment variables that set nothing, and what
+	// sections warn about.
+	Warnings []string
+
+	root     *entry
+	defaults map[string]string // by key, as Effective writes them
+	origins  map[string]Origin
+}
+
+// Origin returns where a key such as "rtmp.listen" was set, the zero Origin if
+// it has its default.
+func (r *Report) Origin(key string) Origin { return r.origins[key] }
+
+// Effective returns the configuration in force as YAML, sections and keys in
+// the order of the structs, secrets hidden. Lines that differ from the default
+// end in a comment with the default and where the value was set. It reads the
+// structs that Load filled.
+func (r *Report) Effective() ([]byte, error) {
+	w := &effectiveWriter{report: r}
+	if err := w.entries(r.root.children, "", ""); err != nil {
+		return nil, err
+	}
+	return w.out.Bytes(), nil
+}
+
+type effectiveWriter struct {
+	report *Report
+	out    bytes.Buffer
+	inList bool // elements of lists have no defaults to compare with
+}
+
+// entries writes one entry after the other, the first after lead and the others
+// after indent.
+func (w *effectiveWriter) entries(all []*entry, lead, indent string) error {
+	if len(all) == 0 {
+		w.out.WriteString(lead + "{}\n")
+	}
+	for i, e := range all {
+		if i > 0 {
+			lead = indent
+		}
+		w.out.WriteString(lead + e.name + ":")
+		if err := w.value(e, indent); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (w *effectiveWriter) value(e *entry, indent string) error {
+	switch {
+	case e.shape == group && len(e.children) == 0:
+		w.out.WriteString(" {}\n")
+		return nil
+	case e.shape == group:
+		w.out.WriteString("\n")
+		return w.entries(e.children, indent+"  ", indent+"  ")
+	}
+	text, err := e.text()
+	if err != nil {
+		return fmt.Errorf("%s: %w", e.key, err)
+	}
+	if e.shape != groups || e.value.Len() == 0 {
+		w.out.WriteString(" " + text + w.mark(e, text) + "\n")
+		return nil
+	}
+	w.out.WriteString(w.mark(e, text) + "\n" + indentLines(text, indent+"  "))
+	return nil
+}
+
+// mark returns the comment for a value that is not its default.
+func (w *effectiveWriter) mark(e *entry, text string) string {
+	if w.inList {
+		return ""
+	}
+	was := w.report.defaults[e.key]
+	origin, set := w.report.origins[e.key]
+	hidden := text == yamlString(Hidden)
+	if text == was && (!hidden || !set) {
+		return ""
+	}
+	var parts []string
+	if !hidden {
+		if strings.Contains(was, "\n") {
+			was = "another list"
+		}
+		parts = append(parts, "default: "+was)
+	}
+	if set {
+		parts = append(parts, "set by "+origin.String())
+	}
+	if len(parts) == 0 {
+		return ""
+	}
+	return " # " + strings.Join(parts, ", ")
+}
+
+// texts returns the text of every entry that is not a group, by key.
+func texts(root *entry) (map[string]string, error) {
+	all := map[string]string{}
+	var failed error
+	root.walk(func(e *entry) {
+		if e.shape == group {
+			return
+		}
+		text, err := e.text()
+		if err != nil {
+			failed = fmt.Errorf("%s: %w", e.key, err)
+		}
+		all[e.key] = text
+	})
+	return all, failed
+}
+
+// text returns the value of an entry that is not a group. Lists of groups that
+// are not empty take several lines, everything else one.
+func (e *entry) text() (string, error) {
+	if e.shape == scalar {
+		return scalarText(e.value)
+	}
+	if e.value.Len() == 0 {
+		return "[]", nil
+	}
+	if e.shape == list {
+		items := make([]string, e.value.Len())
+		for i := range items {
+			var err error
+			if items[i], err = scalarText(e.value.Index(i)); err != nil {
+				return "", err
+			}
+		}
+		return "[" + strings.Join(items, ", ") + "]", nil
+	}
+	items, err := e.items()
+	if err != nil {
+		return "", err
+	}
+	w := &effectiveWriter{inList: true}
+	for _, item := range items {
+		if err := w.entries(item.children, "- ", "  "); err != nil {
+			return "", err
+		}
+	}
+	return w.out.String(), nil
+}
+
+// indentLines returns text, whose lines all end in a line feed, indented.
+func indentLines(text, indent string) string {
+	var b strings.Builder
+	for line := range strings.Lines(text) {
+		b.WriteString(indent + line)
+	}
+	return b.String()
+}

@@ -1,0 +1,84 @@
+package httpserver
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"time"
+
+	"github.com/weirmedia/weir/pkg/config"
+)
+
+// Config is the section "http".
+type Config struct {
+	// Listen is the address for plain HTTP, TLSListen the one for HTTPS, which
+	// needs Certificate and Key.
+	Listen    config.Listen `yaml:"listen"`
+	TLSListen config.Listen `yaml:"tls_listen"`
+	// Certificate (chain) and Key are PEM files, read again when they change.
+	Certificate string `yaml:"certificate"`
+	Key         string `yaml:"key"`
+	// TrustedProxies are the peers whose X-Forwarded-For is believed.
+	TrustedProxies config.Prefixes `yaml:"trusted_proxies"`
+	// AllowOrigin is the origin whose pages may play media: "*" for all, empty
+	// for none but weir's own.
+	AllowOrigin string `yaml:"allow_origin"`
+	// MaxConnections bounds the open connections of all listeners here, each.
+	MaxConnections int `yaml:"max_connections"`
+	// HeaderTimeout bounds the TLS handshake and the reading of a request's
+	// header, MaxHeaderBytes its size.
+	HeaderTimeout  config.Duration `yaml:"header_timeout"`
+	MaxHeaderBytes config.ByteSize `yaml:"max_header_bytes"`
+}
+
+// The bounds of settings. A header below 4 KiB would cut off browsers with a
+// few cookies; one of 1 MiB times MaxConnections is already beyond most
+// machines.
+const (
+	minHeaderBytes = 4 << 10
+	maxHeaderBytes = 1 << 20
+)
+
+// NewConfig returns the defaults.
+func NewConfig() *Config {
+	return &Config{
+		Listen:         ":8080",
+		TLSListen:      "off",
+		AllowOrigin:    "*",
+		MaxConnections: 20000, // so many viewers of 500 kbit/s fill 10 Gbit/s
+		HeaderTimeout:  config.Duration(10 * time.Second),
+		MaxHeaderBytes: 32 << 10, // a header with a long signed URL and cookies has some 8 KiB
+	}
+}
+
+// Validate reports the first setting that cannot be used.
+func (c *Config) Validate() error {
+	switch {
+	case (c.Certificate == "") != (c.Key == ""):
+		return errors.New("certificate: needs both certificate and key")
+	case !c.TLSListen.Off() && c.Certificate == "":
+		return errors.New("tls_listen: needs certificate and key")
+	case c.MaxConnections < 1:
+		return fmt.Errorf("max_connections: must be at least 1, is %d", c.MaxConnections)
+	case c.HeaderTimeout <= 0:
+		return errors.New("header_timeout: must be more than 0s")
+	case c.MaxHeaderBytes < minHeaderBytes || c.MaxHeaderBytes > maxHeaderBytes:
+		return errors.New("max_header_bytes: must be 4KiB..1MiB")
+	}
+	if err := checkOrigin(c.AllowOrigin); err != nil {
+		return fmt.Errorf("allow_origin: %w", err)
+	}
+	return nil
+}
+
+// checkOrigin accepts what a browser sends as Origin: scheme, host and port.
+func checkOrigin(s string) error {
+	if s == "" || s == "*" {
+		return nil
+	}
+	u, err := url.Parse(s)
+	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" || s != u.Scheme+"://"+u.Host {
+		return fmt.Errorf(`must be "*", empty or an origin such as https://example.org, is %q`, s)
+	}
+	return nil
+}

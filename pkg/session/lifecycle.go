@@ -1,0 +1,103 @@
+package session
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/weirmedia/weir/pkg/reason"
+)
+
+// Wait marks the session as Waiting for its stream. The error is a
+// *reason.Error with reason.LimitReached when too many wait already; the
+// session then stays as it was.
+func (s *Session) Wait() error {
+	r := s.registry
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if s.closed || s.state == Waiting {
+		return nil
+	}
+	if limit := r.options.MaxWaiting; limit > 0 && r.waiting >= limit {
+		return reason.Wrap(reason.LimitReached, fmt.Errorf("%d players wait for a stream already", limit))
+	}
+	s.state = Waiting
+	s.group.waiting++
+	r.waiting++
+	return nil
+}
+
+// Activate marks the session as Active again after Wait.
+func (s *Session) Activate() {
+	s.registry.mu.Lock()
+	defer s.registry.mu.Unlock()
+	if !s.closed {
+		s.leaveWaiting()
+	}
+}
+
+// leaveWaiting undoes Wait. The caller holds the lock.
+func (s *Session) leaveWaiting() {
+	if s.state == Waiting {
+		s.state = Active
+		s.group.waiting--
+		s.registry.waiting--
+	}
+}
+
+// Close ends the session: it leaves the registry, its counters move into the
+// totals, and one log line tells why and what it end.moved. The first call wins,
+// later ones do nothing. A session that was killed ends with the reason it was
+// killed for, whatever the owner says, and without the error, which is then
+// only the echo of the closed connection. err may be nil.
+func (s *Session) Close(why reason.Reason, err error) {
+	end := ending{why: why, err: err}
+	if !s.leave(&end) {
+		return
+	}
+	attrs := append(s.info.attrs(),
+		slog.String("session", s.id),
+		slog.String("reason", string(end.why)),
+		slog.Duration("duration", time.Since(s.since).Round(time.Millisecond)),
+		slog.Uint64("bytes_in", end.moved.BytesIn), slog.Uint64("bytes_out", end.moved.BytesOut),
+		slog.Uint64("frames_in", end.moved.FramesIn), slog.Uint64("frames_out", end.moved.FramesOut),
+		slog.Uint64("skips", end.moved.Skips), slog.Uint64("frames_skipped", end.moved.FramesSkipped))
+	if end.err != nil {
+		attrs = append(attrs, slog.String("error", end.err.Error()))
+	}
+	s.registry.log.LogAttrs(context.Background(), level(end.why), "session ended", attrs...)
+}
+
+// ending is how a session ended.
+type ending struct {
+	why   reason.Reason
+	err   error
+	moved Counts
+}
+
+// leave takes the session out of the registry, completes end and reports
+// whether the session was there. Removing it from the live ones and adding its
+// counters to the closed ones is one step under the lock, so that Totals sees
+// it exactly once.
+func (s *Session) leave(end *ending) bool {
+	r := s.registry
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if s.closed {
+		return false
+	}
+	if s.killedBy != "" {
+		end.why, end.err = s.killedBy, nil
+	}
+	end.moved = s.counters.load()
+	s.leaveWaiting()
+	s.closed = true
+	delete(r.sessions, s.id)
+	r.order.Remove(s.place)
+	s.group.open--
+	s.group.closed.add(end.moved)
+	s.group.closes[end.why]++
+	r.signalEmpty()
+	return true
+}

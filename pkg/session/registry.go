@@ -1,0 +1,260 @@
+package session
+
+import (
+	"container/list"
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/weirmedia/weir/pkg/reason"
+)
+
+// Options configure a Registry.
+type Options struct {
+	Logger *slog.Logger // nil: no log
+	// MaxSessions bounds the sessions of all protocols, MaxWaiting those of
+	// them that wait for their stream; 0 or less means no bound.
+	MaxSessions, MaxWaiting int
+}
+
+// Registry lists the sessions of every protocol, limits them, ends them and
+// adds up what they moved. Its methods are safe for concurrent use. It calls
+// nobody while it holds its lock.
+type Registry struct {
+	options  Options
+	log      *slog.Logger
+	refusals *lineLimit
+
+	mu       sync.Mutex
+	sessions map[string]*Session
+	order    *list.List // of the same sessions, oldest first
+	waiting  int
+	groups   map[groupKey]*group
+	refused  map[refusalKey]uint64
+	stopping bool
+	empty    chan struct{} // closed when stopping and the last session has closed
+}
+
+// NewRegistry returns an empty registry.
+func NewRegistry(o Options) *Registry {
+	log := o.Logger
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
+	return &Registry{
+		options:  o,
+		log:      log,
+		refusals: newLineLimit(),
+		sessions: make(map[string]*Session),
+		order:    list.New(),
+		groups:   make(map[groupKey]*group),
+		refused:  make(map[refusalKey]uint64),
+		empty:    make(chan struct{}),
+	}
+}
+
+// Open enters a session. The registry calls kill when the session shall end
+// for a reason from outside; the owner then says farewell to its peer, closes
+// its connection and calls Session.Close. kill must not block, may be called
+// more than once, from any goroutine, and even before Open has returned.
+//
+// The error is a *reason.Error: reason.LimitReached, or reason.Shutdown once
+// Shutdown was called. A session that could not be opened is the caller's to
+// Refuse.
+func (r *Registry) Open(info Info, kill func(reason.Reason)) (*Session, error) {
+	s := &Session{registry: r, info: info.bounded(), since: time.Now(), kill: kill, state: Active}
+	if err := r.enter(s); err != nil {
+		return nil, err
+	}
+	attrs := append(s.info.attrs(),
+		slog.String("session", s.id),
+		slog.String("transport", s.info.Transport),
+		slog.String("agent", s.info.Agent))
+	r.log.LogAttrs(context.Background(), slog.LevelInfo, "session started", attrs...)
+	return s, nil
+}
+
+func (r *Registry) enter(s *Session) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.stopping {
+		return reason.Wrap(reason.Shutdown, errors.New("the server is stopping"))
+	}
+	if limit := r.options.MaxSessions; limit > 0 && len(r.sessions) >= limit {
+		return reason.Wrap(reason.LimitReached, fmt.Errorf("all %d sessions are in use", limit))
+	}
+	s.id = r.newID()
+	s.group = r.group(s.info)
+	s.group.opened++
+	s.group.open++
+	r.sessions[s.id] = s
+	s.place = r.order.PushBack(s)
+	return nil
+}
+
+// idLength makes an identity of 60 random bits, so that a link to an ended
+// session does not come to mean another one.
+const idLength = 12
+
+func (r *Registry) newID() string {
+	for {
+		id := strings.ToLower(rand.Text()[:idLength])
+		if r.sessions[id] == nil {
+			return id
+		}
+	}
+}
+
+// Refuse counts and logs a peer that never became a session: bad handshake,
+// denied, limit reached. Every refusal is counted; of the log lines with one
+// reason only some per second are written, so that an attack does not fill the
+// disk. err may be nil.
+func (r *Registry) Refuse(info Info, why reason.Reason, err error) {
+	info = info.bounded()
+	r.mu.Lock()
+	r.refused[refusalKey{info.Protocol, why}]++
+	r.mu.Unlock()
+
+	write, suppressed := r.refusals.allow(why, time.Now())
+	if !write {
+		return
+	}
+	attrs := append(info.attrs(), slog.String("reason", string(why)))
+	if err != nil {
+		attrs = append(attrs, slog.String("error", err.Error()))
+	}
+	if suppressed > 0 {
+		attrs = append(attrs, slog.Uint64("suppressed", suppressed))
+	}
+	r.log.LogAttrs(context.Background(), level(why), "refused", attrs...)
+}
+
+// level is higher for what an operator can do something about.
+func level(why reason.Reason) slog.Level {
+	switch why {
+	case reason.InternalError:
+		return slog.LevelError
+	case reason.LimitReached:
+		return slog.LevelWarn
+	}
+	return slog.LevelInfo
+}
+
+// Get returns the session with this identity as it is now.
+func (r *Registry) Get(id string) (Snapshot, bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	s, ok := r.sessions[id]
+	if !ok {
+		return Snapshot{}, false
+	}
+	return s.snapshot(), true
+}
+
+// List returns all sessions, oldest first.
+func (r *Registry) List() []Snapshot {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	out := make([]Snapshot, 0, len(r.sessions))
+	for e := r.order.Front(); e != nil; e = e.Next() {
+		out = append(out, e.Value.(*Session).snapshot())
+	}
+	return out
+}
+
+// Viewers returns, for every stream that somebody watches, the number of
+// viewers by protocol. Waiting players are not counted.
+func (r *Registry) Viewers() map[string]map[string]int {
+	out := make(map[string]map[string]int)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, s := range r.sessions {
+		if s.info.Action != Play || s.state != Active {
+			continue
+		}
+		byProtocol := out[s.info.Stream]
+		if byProtocol == nil {
+			byProtocol = make(map[string]int, 1)
+			out[s.info.Stream] = byProtocol
+		}
+		byProtocol[s.info.Protocol]++
+	}
+	return out
+}
+
+// Kill asks the session with this identity to end and reports whether there is
+// one. It does not wait for the end.
+func (r *Registry) Kill(id string, why reason.Reason) bool {
+	r.mu.Lock()
+	s, ok := r.sessions[id]
+	if ok {
+		s.killed(why)
+	}
+	r.mu.Unlock()
+	if ok {
+		s.kill(why)
+	}
+	return ok
+}
+
+// KillAll asks every session to end. It does not wait for the ends.
+func (r *Registry) KillAll(why reason.Reason) {
+	r.mu.Lock()
+	all := make([]*Session, 0, len(r.sessions))
+	for _, s := range r.sessions {
+		s.killed(why)
+		all = append(all, s)
+	}
+	r.mu.Unlock()
+	for _, s := range all {
+		s.kill(why)
+	}
+}
+
+// killed notes the first reason from outside. The caller holds the lock.
+func (s *Session) killed(why reason.Reason) {
+	if s.killedBy == "" {
+		s.killedBy = why
+	}
+}
+
+// Shutdown lets no session in any more, asks all to end with reason.Shutdown
+// and waits until the last has closed. The error is ctx's, with the number of
+// sessions that are left.
+func (r *Registry) Shutdown(ctx context.Context) error {
+	r.mu.Lock()
+	r.stopping = true
+	r.signalEmpty()
+	r.mu.Unlock()
+	r.KillAll(reason.Shutdown)
+
+	select {
+	case <-r.empty:
+		return nil
+	case <-ctx.Done():
+	}
+	r.mu.Lock()
+	left := len(r.sessions)
+	r.mu.Unlock()
+	if left == 0 {
+		return nil
+	}
+	return fmt.Errorf("%d sessions did not end: %w", left, ctx.Err())
+}
+
+// signalEmpty tells Shutdown when nobody is left. The caller holds the lock.
+func (r *Registry) signalEmpty() {
+	if !r.stopping || len(r.sessions) > 0 {
+		return
+	}
+	select {
+	case <-r.empty:
+	default:
+		close(r.empty)
+	}
+}
