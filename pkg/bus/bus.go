@@ -1,0 +1,196 @@
+package bus
+
+import (
+	"context"
+	"fmt"
+	"sort"
+	"sync"
+	"time"
+
+	"github.com/weirmedia/weir/pkg/reason"
+)
+
+// Limits bounds what streams hold and how long they wait.
+type Limits struct {
+	// Grace is how long a stream outlives its publisher.
+	Grace time.Duration
+	// Wait is how long a player waits for a stream that is not there.
+	Wait time.Duration
+	// PublishTimeout is how long a publisher may send no frame.
+	PublishTimeout time.Duration
+	// Settle is how much media is awaited before a layout counts as ready
+	// although a hinted track is missing.
+	Settle time.Duration
+	// Streams is the greatest number of streams; 0 means no limit.
+	Streams int
+	// RingBytes and RingDuration cap what one view retains, the newest frame
+	// aside; each frame counts for its payload and about 100 bytes. A GOP beyond
+	// them can no longer be joined at its key frame.
+	RingBytes    int64
+	RingDuration time.Duration
+	// Linger is how long derived views and formats survive their last user.
+	Linger time.Duration
+}
+
+// DefaultLimits returns the limits that weir runs with unless told otherwise.
+func DefaultLimits() Limits {
+	return Limits{
+		Grace:          15 * time.Second,
+		Wait:           5 * time.Second,
+		PublishTimeout: 15 * time.Second,
+		Settle:         time.Second,
+		Streams:        10000,
+		RingBytes:      64 << 20,
+		RingDuration:   30 * time.Second,
+		Linger:         5 * time.Second,
+	}
+}
+
+// Bus holds all streams by name. All methods are safe for concurrent use.
+type Bus struct {
+	limits Limits
+
+	mu      sync.Mutex
+	streams map[string]*Stream
+	waiting map[string]*arrival
+	ended   Totals // of the streams that are gone
+	closed  bool
+}
+
+// arrival is what waits for one stream to appear.
+type arrival struct {
+	ch    chan struct{}
+	users int
+}
+
+// New returns an empty bus.
+func New(limits Limits) *Bus {
+	return &Bus{limits: limits, streams: make(map[string]*Stream), waiting: make(map[string]*arrival)}
+}
+
+// Claim says who wants to publish.
+type Claim struct {
+	// Owner identifies the party: a claim on a live stream succeeds only for
+	// the owner of the publisher there. Nobody owns what has an empty owner.
+	Owner string
+	// Session names the publishing session in listings.
+	Session string
+	// Kill ends the publisher's session. It must not block.
+	Kill func(reason.Reason)
+}
+
+// Publish makes name live and returns the handle to write with. It fails with
+// a *reason.Error: StreamBusy, LimitReached or Shutdown. A publisher of the
+// same owner is taken over, one that has gone is succeeded.
+func (b *Bus) Publish(name string, c Claim) (*Publisher, error) {
+	p, old, err := b.publish(name, c)
+	if old != nil {
+		old.kill(reason.TakenOver)
+	}
+	return p, err
+}
+
+// publish does what Publish does but for killing the old publisher, which
+// needs that no lock is held.
+func (b *Bus) publish(name string, c Claim) (p, old *Publisher, err error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.closed {
+		return nil, nil, reason.Wrap(reason.Shutdown, fmt.Errorf("the server is stopping"))
+	}
+	s := b.streams[name]
+	if s != nil {
+		if p, old, err = s.succeed(c); p != nil || err != nil {
+			return p, old, err
+		}
+		// The stream ended just now; a new one takes its place.
+		b.retire(s)
+	} else if b.limits.Streams > 0 && len(b.streams) >= b.limits.Streams {
+		return nil, nil, reason.Wrap(reason.LimitReached, fmt.Errorf("there are %d streams already (stream.max_streams)", len(b.streams)))
+	}
+	s = newStream(b, name)
+	p, _, err = s.succeed(c) // a new stream refuses nobody
+	b.streams[name] = s
+	if w := b.waiting[name]; w != nil {
+		close(w.ch)
+		delete(b.waiting, name)
+	}
+	return p, nil, err
+}
+
+// Stream returns the stream of that name, or nil.
+func (b *Bus) Stream(name string) *Stream {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.streams[name]
+}
+
+// Streams returns all streams, ordered by name.
+func (b *Bus) Streams() []*Stream {
+	b.mu.Lock()
+	list := make([]*Stream, 0, len(b.streams))
+	for _, s := range b.streams {
+		list = append(list, s)
+	}
+	b.mu.Unlock()
+	sort.Slice(list, func(i, j int) bool { return list[i].name < list[j].name })
+	return list
+}
+
+// Await returns the stream of that name and waits for it up to Limits.Wait. It
+// fails with a *reason.Error of StreamNotFound, or with ctx's error.
+func (b *Bus) Await(ctx context.Context, name string) (*Stream, error) {
+	b.mu.Lock()
+	if s := b.streams[name]; s != nil {
+		b.mu.Unlock()
+		return s, nil
+	}
+	w := b.waiting[name]
+	if w == nil {
+		w = &arrival{ch: make(chan struct{})}
+		b.waiting[name] = w
+	}
+	w.users++
+	b.mu.Unlock()
+	defer b.forget(name, w)
+
+	timer := time.NewTimer(b.limits.Wait)
+	defer timer.Stop()
+	select {
+	case <-w.ch:
+		if s := b.Stream(name); s != nil {
+			return s, nil
+		}
+	case <-timer.C:
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	return nil, reason.Wrap(reason.StreamNotFound, fmt.Errorf("nobody publishes %q (waited %v)", name, b.limits.Wait))
+}
+
+func (b *Bus) forget(name string, w *arrival) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if w.users--; w.users == 0 && b.waiting[name] == w {
+		delete(b.waiting, name)
+	}
+}
+
+// remove drops s if it is still the stream of its name.
+func (b *Bus) remove(s *Stream) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.streams[s.name] == s {
+		b.retire(s)
+	}
+}
+
+// Close ends every stream and refuses new ones.
+func (b *Bus) Close(why reason.Reason) {
+	b.mu.Lock()
+	b.closed = true
+	b.mu.Unlock()
+	for _, s := range b.Streams() {
+		s.end(why, Live, Grace)
+	}
+}

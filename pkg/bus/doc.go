@@ -1,0 +1,12 @@
+// Package bus carries frames from publishers to outputs.
+//
+// A Stream is a name under which one Publisher at a time writes frames. Every
+// output reads a View: the stream itself (Stream.Plain) or the stream seen
+// through a Transform (View.Derive). A view keeps recent frames in a ring; a
+// reader's state is a position in it, so the publisher never waits for anybody.
+//
+// Locks are taken in this order: Bus.mu, Stream.mu, sharedSet.mu, View.mu. Nothing
+// is called back while one of them is held, except Waker.Wake, which must not
+// block; and, under sharedSet.mu, what Acquire is given to create and the Close
+// and Broken of what that made.
+package bus

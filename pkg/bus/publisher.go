@@ -1,0 +1,180 @@
+package bus
+
+import (
+	"errors"
+	"reflect"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"github.com/weirmedia/weir/pkg/av"
+	"github.com/weirmedia/weir/pkg/reason"
+)
+
+// ErrRevoked is what a publisher's methods return once it was closed, taken
+// over or ended.
+var ErrRevoked = errors.New("no longer the publisher of this stream")
+
+// Publisher is the handle by which one session writes a stream. Its methods
+// are called by one goroutine at a time, Close by any.
+type Publisher struct {
+	stream    *Stream
+	kill      func(reason.Reason)
+	lastFrame atomic.Int64 // av.Now() of the newest frame
+
+	// Guarded by stream.mu.
+	named   bool // the layout is of this publisher
+	began   bool // a frame of this publisher was accepted
+	firstAt int64
+	keyed   bool // a video key frame was seen
+	early   uint64
+}
+
+// Stream returns the stream that p writes.
+func (p *Publisher) Stream() *Stream { return p.stream }
+
+// do runs f under the stream's lock if p is still the publisher.
+func (p *Publisher) do(f func(s *Stream)) error {
+	s := p.stream
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.pub != p {
+		return ErrRevoked
+	}
+	f(s)
+	return nil
+}
+
+// Hint announces kinds of tracks that will come, before they do.
+func (p *Publisher) Hint(kinds [av.Kinds]bool) error {
+	return p.do(func(s *Stream) {
+		if !p.named || s.layout.Load().Hinted != kinds {
+			s.setLayout(func(l *av.Layout) {
+				p.begin(l)
+				l.Hinted = kinds
+				l.Ready = l.Ready || settled(l)
+			})
+		}
+	})
+}
+
+// SetMetadata replaces what the publisher says about its stream.
+func (p *Publisher) SetMetadata(m av.Metadata) error {
+	return p.do(func(s *Stream) {
+		if !p.named || !slices.Equal(s.layout.Load().Metadata, m) {
+			s.setLayout(func(l *av.Layout) {
+				p.begin(l)
+				l.Metadata = m
+			})
+		}
+	})
+}
+
+// SetTrack adds t or replaces the track of the same ID. A track equal to the
+// present one changes nothing.
+func (p *Publisher) SetTrack(t *av.Track) error {
+	return p.do(func(s *Stream) {
+		if p.named && hasTrack(s.layout.Load(), t) {
+			return
+		}
+		s.setLayout(func(l *av.Layout) {
+			p.begin(l)
+			tracks := slices.DeleteFunc(slices.Clone(l.Tracks), func(o *av.Track) bool { return o.ID == t.ID })
+			tracks = append(tracks, t)
+			slices.SortFunc(tracks, func(a, b *av.Track) int { return a.ID - b.ID })
+			l.Tracks = tracks
+			l.Ready = l.Ready || settled(l)
+		})
+	})
+}
+
+// begin forgets the previous publisher's layout at the first word of this one.
+func (p *Publisher) begin(l *av.Layout) {
+	if !p.named {
+		p.named = true
+		*l = av.Layout{}
+	}
+}
+
+func hasTrack(l *av.Layout, t *av.Track) bool {
+	return slices.ContainsFunc(l.Tracks, func(o *av.Track) bool {
+		return reflect.DeepEqual(o, t)
+	})
+}
+
+// settled reports whether kinds were hinted and each has a track.
+func settled(l *av.Layout) bool {
+	if !slices.Contains(l.Hinted[:], true) {
+		return false
+	}
+	for k, want := range l.Hinted {
+		if want && l.First(av.Kind(k)) == nil {
+			return false
+		}
+	}
+	return true
+}
+
+// Write publishes f, which belongs to the stream from then on. Its times are
+// the publisher's; Write moves them to the stream's timeline. Video before the
+// publisher's first key frame cannot be decoded and is dropped.
+func (p *Publisher) Write(f *av.Frame) error {
+	s := p.stream
+	s.mu.Lock()
+	if s.pub != p {
+		s.mu.Unlock()
+		return ErrRevoked
+	}
+	p.lastFrame.Store(f.Arrival)
+	if f.Track.Kind == av.Video && !p.keyed {
+		if !f.Key {
+			p.early++
+			s.stats.early++
+			s.mu.Unlock()
+			return nil
+		}
+		p.keyed = true
+	}
+	s.timeline.place(f)
+	p.settle(f)
+	f.Layout = s.layout.Load()
+	s.stats.count(f)
+	s.plain.insert(f)
+	s.mu.Unlock()
+	s.plain.wake()
+	return nil
+}
+
+// settle declares the layout ready after enough media without the hinted track.
+func (p *Publisher) settle(f *av.Frame) {
+	s := p.stream
+	if !p.began {
+		p.began, p.firstAt = true, f.DTS
+	}
+	if l := s.layout.Load(); !l.Ready && f.DTS-p.firstAt >= int64(s.bus.limits.Settle) {
+		s.setLayout(func(l *av.Layout) { l.Ready = true })
+	}
+}
+
+// checkSilence runs when the publisher may have been silent for too long.
+func (p *Publisher) checkSilence() {
+	s := p.stream
+	s.mu.Lock()
+	if s.pub != p {
+		s.mu.Unlock()
+		return
+	}
+	silent := time.Duration(av.Now() - p.lastFrame.Load())
+	left := s.bus.limits.PublishTimeout - silent
+	if left > 0 {
+		s.arm(left, p.checkSilence)
+		s.mu.Unlock()
+		return
+	}
+	s.mu.Unlock()
+	p.kill(reason.PublishTimeout)
+}
+
+// Close gives the stream up; its grace period begins. It may be called
+// repeatedly and after a takeover.
+func (p *Publisher) Close() { p.stream.leave(p) }

@@ -1,0 +1,87 @@
+package bus
+
+import (
+	"unsafe"
+
+	"github.com/weirmedia/weir/pkg/av"
+)
+
+// frameOverhead is what a frame costs beside its payload. Without it a
+// publisher of empty frames could fill the memory within the cap in bytes. The
+// payload's own allocation is rounded up by 16 bytes at most if it is small.
+const frameOverhead = int(unsafe.Sizeof(av.Frame{})+unsafe.Sizeof(Entry{})) + 16
+
+// cost returns the bytes that f counts for.
+func cost(f *av.Frame) int64 { return int64(len(f.Payload) + frameOverhead) }
+
+// ring holds the frames that a view retains. A position counts frames since
+// the view began and is never used twice. The caller locks.
+type ring struct {
+	entries    []Entry  // length is a power of two; position p lives at p & (len-1)
+	tail, head uint64   // positions held: tail <= p < head
+	bytes      int64    // cost of the frames held
+	starts     []uint64 // start points held, ascending
+}
+
+// retention says what a ring must keep and what it may keep at most.
+type retention struct {
+	window   int64 // keep frames that arrived within this many ns, beside the newest GOP
+	maxBytes int64 // never hold frames that cost more than this, the newest aside
+	maxAge   int64 // never hold frames older than this many ns
+}
+
+func (r *ring) at(pos uint64) Entry { return r.entries[pos&uint64(len(r.entries)-1)] }
+
+func (r *ring) append(e Entry) {
+	if r.head-r.tail == uint64(len(r.entries)) {
+		r.grow()
+	}
+	r.entries[r.head&uint64(len(r.entries)-1)] = e
+	if e.Start {
+		r.starts = append(r.starts, r.head)
+	}
+	r.head++
+	r.bytes += cost(e.Frame)
+}
+
+func (r *ring) grow() {
+	old := r.entries
+	r.entries = make([]Entry, max(32, 2*len(old)))
+	for p := r.tail; p < r.head; p++ {
+		r.entries[p&uint64(len(r.entries)-1)] = old[p&uint64(len(old)-1)]
+	}
+}
+
+// trim drops what keep does not ask for. The newest frame always stays.
+func (r *ring) trim(keep retention, now int64) {
+	needed := r.head // first position that the newest GOP needs
+	if n := len(r.starts); n > 0 {
+		needed = r.starts[n-1]
+	}
+	for r.tail+1 < r.head {
+		age := now - r.at(r.tail).Arrival
+		wanted := r.tail >= needed || age < keep.window
+		if wanted && r.bytes <= keep.maxBytes && age <= keep.maxAge {
+			break
+		}
+		r.drop()
+	}
+}
+
+func (r *ring) drop() {
+	i := r.tail & uint64(len(r.entries)-1)
+	r.bytes -= cost(r.entries[i].Frame)
+	r.entries[i] = Entry{}
+	if len(r.starts) > 0 && r.starts[0] == r.tail {
+		r.starts = append(r.starts[:0], r.starts[1:]...)
+	}
+	r.tail++
+}
+
+// newestStart returns the newest start point held.
+func (r *ring) newestStart() (pos uint64, ok bool) {
+	if n := len(r.starts); n > 0 {
+		return r.starts[n-1], true
+	}
+	return 0, false
+}

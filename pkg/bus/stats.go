@@ -1,0 +1,148 @@
+package bus
+
+import (
+	"time"
+
+	"github.com/weirmedia/weir/pkg/av"
+)
+
+// meterBuckets seconds are what a rate is measured over.
+const meterBuckets = 4
+
+// meter measures a rate over the last few seconds.
+type meter struct {
+	second  int64
+	buckets [meterBuckets + 1]int64 // the current second and the full ones before
+	since   int64                   // ns of the first count
+	counted bool
+}
+
+func (m *meter) add(now, n int64) {
+	if !m.counted {
+		m.counted, m.since, m.second = true, now, now/int64(time.Second)
+	}
+	m.advance(now)
+	m.buckets[0] += n
+}
+
+func (m *meter) advance(now int64) {
+	second := now / int64(time.Second)
+	for steps := min(second-m.second, meterBuckets+1); steps > 0; steps-- {
+		copy(m.buckets[1:], m.buckets[:meterBuckets])
+		m.buckets[0] = 0
+	}
+	m.second = max(m.second, second)
+}
+
+// perSecond returns the rate at now.
+func (m *meter) perSecond(now int64) float64 {
+	if !m.counted {
+		return 0
+	}
+	m.advance(now)
+	var sum int64
+	for _, n := range m.buckets {
+		sum += n
+	}
+	span := min(now-m.since, now%int64(time.Second)+meterBuckets*int64(time.Second))
+	return float64(sum) / max(time.Duration(span).Seconds(), 1)
+}
+
+type trackStats struct{ bytes, frames meter }
+
+// stats counts what one stream took in. Stream.mu guards it.
+type stats struct {
+	bytes, frames uint64
+	framesByKind  [av.Kinds]uint64
+	early         uint64 // frames before the first key frame
+	tracks        map[int]*trackStats
+	lastKey       int64
+	keys          uint64
+	gop           time.Duration
+	lastArrival   int64
+}
+
+func (st *stats) count(f *av.Frame) {
+	n := len(f.Payload)
+	st.bytes += uint64(n)
+	st.frames++
+	st.framesByKind[f.Track.Kind]++
+	st.lastArrival = f.Arrival
+	t := st.tracks[f.Track.ID]
+	if t == nil {
+		if st.tracks == nil {
+			st.tracks = make(map[int]*trackStats)
+		}
+		t = &trackStats{}
+		st.tracks[f.Track.ID] = t
+	}
+	t.bytes.add(f.Arrival, int64(n))
+	t.frames.add(f.Arrival, 1)
+	if f.Track.Kind == av.Video && f.Key {
+		if st.keys > 0 {
+			st.gop = time.Duration(f.DTS - st.lastKey)
+		}
+		st.keys++
+		st.lastKey = f.DTS
+	}
+}
+
+// TrackInfo is a track with what was measured of it.
+type TrackInfo struct {
+	*av.Track
+	// Bitrate is payload bits per second, FrameRate frames per second, both
+	// over the last few seconds.
+	Bitrate, FrameRate float64
+}
+
+// Info is a snapshot of a stream.
+type Info struct {
+	Name    string
+	State   State
+	Since   time.Time
+	Session string // of the publisher; empty without one
+	Layout  *av.Layout
+	Tracks  []TrackInfo
+	Bitrate float64       // payload bits per second, all tracks
+	GOP     time.Duration // between the two newest key frames, 0 if unknown
+	// LastFrame is how long ago the newest frame arrived; negative if none did.
+	LastFrame time.Duration
+
+	BytesIn, FramesIn uint64
+	FramesByKind      [av.Kinds]uint64
+	FramesEarly       uint64 // dropped before a first key frame
+	ClockJumps        uint64 // treated by the timeline
+	FramesCorrected   uint64 // DTS clamped
+	RingBytes         int64
+	RingFrames        uint64
+}
+
+// Info returns a snapshot of the stream.
+func (s *Stream) Info() Info { return s.info(av.Now()) }
+
+func (s *Stream) info(now int64) Info {
+	s.mu.Lock()
+	i := Info{
+		Name: s.name, State: s.state, Since: s.since, Session: s.session, Layout: s.layout.Load(),
+		GOP: s.stats.gop, LastFrame: -1,
+		BytesIn: s.stats.bytes, FramesIn: s.stats.frames, FramesByKind: s.stats.framesByKind,
+		FramesEarly: s.stats.early, ClockJumps: s.timeline.jumps, FramesCorrected: s.timeline.corrected,
+	}
+	if s.stats.frames > 0 {
+		i.LastFrame = time.Duration(now - s.stats.lastArrival)
+	}
+	for _, t := range i.Layout.Tracks {
+		info := TrackInfo{Track: t}
+		if m := s.stats.tracks[t.ID]; m != nil {
+			info.Bitrate, info.FrameRate = 8*m.bytes.perSecond(now), m.frames.perSecond(now)
+		}
+		i.Bitrate += info.Bitrate
+		i.Tracks = append(i.Tracks, info)
+	}
+	s.mu.Unlock()
+	v := s.plain
+	v.mu.Lock()
+	i.RingBytes, i.RingFrames = v.ring.bytes, v.ring.head-v.ring.tail
+	v.mu.Unlock()
+	return i
+}

@@ -1,0 +1,128 @@
+package bus
+
+import (
+	"fmt"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/weirmedia/weir/pkg/av"
+	"github.com/weirmedia/weir/pkg/reason"
+)
+
+// State is where a stream is in its life.
+type State string
+
+// The states of a stream.
+const (
+	Live  State = "live"  // a publisher is there
+	Grace State = "grace" // the publisher is gone and may return
+	Ended State = "ended"
+)
+
+// Stream is a name under which frames flow. It outlives its publisher by the
+// grace period. All methods are safe for concurrent use.
+type Stream struct {
+	bus   *Bus
+	name  string
+	since time.Time
+	plain *View
+
+	layout atomic.Pointer[av.Layout]
+
+	mu       sync.Mutex
+	state    State
+	pub      *Publisher
+	owner    string
+	session  string
+	epoch    uint64
+	timeline timeline
+	deadline *time.Timer // of grace, or of the publisher's silence
+	stats    stats
+}
+
+func newStream(b *Bus, name string) *Stream {
+	s := &Stream{bus: b, name: name, since: time.Now(), state: Grace}
+	s.plain = newView(s, b.limits)
+	s.layout.Store(&av.Layout{})
+	return s
+}
+
+// Name returns the stream's name.
+func (s *Stream) Name() string { return s.name }
+
+// Plain returns the view that shows the stream as it was published.
+func (s *Stream) Plain() *View { return s.plain }
+
+// Layout returns the layout now in force; it has no tracks before the first
+// publisher names one.
+func (s *Stream) Layout() *av.Layout { return s.layout.Load() }
+
+// succeed makes c the publisher in place of old, if there is one, whom the
+// caller kills. All results are nil if the stream has ended.
+func (s *Stream) succeed(c Claim) (p, old *Publisher, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.state == Ended {
+		return nil, nil, nil
+	}
+	old = s.pub
+	if old != nil && (c.Owner == "" || s.owner != c.Owner) {
+		return nil, nil, reason.Wrap(reason.StreamBusy, fmt.Errorf("%q is being published by somebody else", s.name))
+	}
+	p = &Publisher{stream: s, kill: c.Kill}
+	s.pub, s.owner, s.session, s.state = p, c.Owner, c.Session, Live
+	s.timeline.newPublisher()
+	s.arm(s.bus.limits.PublishTimeout, p.checkSilence)
+	p.lastFrame.Store(av.Now())
+	return p, old, nil
+}
+
+func (s *Stream) arm(d time.Duration, f func()) {
+	if s.deadline != nil {
+		s.deadline.Stop()
+	}
+	s.deadline = time.AfterFunc(d, f)
+}
+
+// leave begins the grace period if p is still the publisher.
+func (s *Stream) leave(p *Publisher) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.pub != p {
+		return
+	}
+	s.pub, s.session, s.state = nil, "", Grace
+	s.arm(s.bus.limits.Grace, s.expire)
+}
+
+// expire ends the stream unless a publisher came back.
+func (s *Stream) expire() { s.end(reason.StreamEnded, Grace) }
+
+// end ends the stream if it is in one of these states.
+func (s *Stream) end(why reason.Reason, in ...State) {
+	s.mu.Lock()
+	if !slices.Contains(in, s.state) {
+		s.mu.Unlock()
+		return
+	}
+	pub := s.pub
+	s.state, s.pub = Ended, nil
+	s.deadline.Stop()
+	s.mu.Unlock()
+	s.bus.remove(s)
+	if pub != nil {
+		pub.kill(why)
+	}
+	s.plain.end(why)
+}
+
+// setLayout puts a changed copy of the layout in force. The caller locks.
+func (s *Stream) setLayout(change func(l *av.Layout)) {
+	l := *s.layout.Load()
+	change(&l)
+	s.epoch++
+	l.Epoch = s.epoch
+	s.layout.Store(&l)
+}

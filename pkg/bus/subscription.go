@@ -1,0 +1,119 @@
+package bus
+
+import (
+	"context"
+	"time"
+
+	"github.com/weirmedia/weir/pkg/av"
+	"github.com/weirmedia/weir/pkg/reason"
+)
+
+// Subscription reads the frames of a view, each once and in order. It is used
+// by one goroutine at a time; Close may be called by any.
+type Subscription struct {
+	view    *View
+	pos     uint64
+	placed  bool // pos is where to read on
+	began   bool
+	batch   []Entry
+	pending []Entry
+	signal  chan struct{}
+	stop    func()
+}
+
+var _ Waker = (*Subscription)(nil)
+
+// Item is what Subscription.Next returns: a frame, or a gap.
+type Item struct {
+	// Frame is the next frame; nil if this item is a gap.
+	Frame *av.Frame
+	// Start reports that decoding may begin at Frame.
+	Start bool
+	// Missed counts the frames that the reader was too slow for. The next item
+	// is a start point.
+	Missed uint64
+}
+
+// EndError reports that a view ended.
+type EndError struct{ Reason reason.Reason }
+
+func (e *EndError) Error() string { return "stream ended: " + string(e.Reason) }
+
+// Subscribe starts reading at the newest start point, or at the first to come.
+// window is how far the reader may fall behind before it meets a gap.
+func (v *View) Subscribe(window time.Duration) *Subscription {
+	s := &Subscription{view: v, batch: make([]Entry, 32), signal: make(chan struct{}, 1)}
+	s.stop = v.Follow(s, window)
+	return s
+}
+
+// Wake implements Waker.
+func (s *Subscription) Wake() {
+	select {
+	case s.signal <- struct{}{}:
+	default:
+	}
+}
+
+// Close ends the subscription. A Next that waits keeps waiting for its context.
+func (s *Subscription) Close() { s.stop() }
+
+// Next returns the next frame or gap. It waits for one until ctx ends. When
+// the view ends, what it holds is still returned, then a *reason.Error around
+// an *EndError.
+func (s *Subscription) Next(ctx context.Context) (Item, error) {
+	for {
+		if item, ok := s.poll(); ok {
+			return item, nil
+		}
+		select {
+		case <-s.signal:
+		case <-ctx.Done():
+			return Item{}, ctx.Err()
+		case <-s.view.done:
+			if item, ok := s.poll(); ok {
+				return item, nil
+			}
+			return Item{}, reason.Wrap(s.view.why, &EndError{s.view.why})
+		}
+	}
+}
+
+// poll returns what can be had without waiting.
+func (s *Subscription) poll() (Item, bool) {
+	if len(s.pending) == 0 {
+		if missed, ok := s.place(); !ok || missed > 0 {
+			return Item{Missed: missed}, ok
+		}
+		var first uint64
+		s.pending, first = s.view.Read(s.pos, s.batch)
+		if first > s.pos { // overrun: go on at a start point
+			s.placed, s.pending = false, nil
+			return s.poll()
+		}
+		if len(s.pending) == 0 {
+			return Item{}, false
+		}
+	}
+	e := s.pending[0]
+	s.pending = s.pending[1:]
+	s.pos++
+	return Item{Frame: e.Frame, Start: e.Start}, true
+}
+
+// place moves to the newest start point at the beginning and after an overrun.
+// ok is false if there is none yet.
+func (s *Subscription) place() (missed uint64, ok bool) {
+	if s.placed {
+		return 0, true
+	}
+	pos, ok := s.view.NewestStart()
+	if !ok {
+		return 0, false
+	}
+	if s.began {
+		missed = pos - s.pos
+	}
+	s.pos, s.placed, s.began = pos, true, true
+	return missed, true
+}

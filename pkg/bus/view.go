@@ -1,0 +1,266 @@
+package bus
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/weirmedia/weir/pkg/av"
+	"github.com/weirmedia/weir/pkg/reason"
+)
+
+const (
+	// startInterval is the distance between start points of a stream without
+	// video, where every frame could be one.
+	startInterval = int64(time.Second)
+	// videoSilence is how long a video track may send nothing before audio
+	// frames become start points, so that a stream whose picture stopped can
+	// still be joined.
+	videoSilence = int64(5 * time.Second)
+	// derivedLag is how far a transform may fall behind before it misses
+	// frames. Transforms are faster than real time; this covers a slow start.
+	derivedLag = 2 * time.Second
+)
+
+// Waker is woken when a view has new frames or ends. Wake is called on the
+// publisher's goroutine: it must not block and should be cheap.
+type Waker interface{ Wake() }
+
+// View is a stream seen through a transform; the plain view is the stream
+// itself. All methods are safe for concurrent use.
+type View struct {
+	stream *Stream
+	limits Limits
+
+	mu        sync.Mutex
+	ring      ring
+	windows   map[*demand]struct{}
+	window    int64 // the longest of windows
+	lastStart int64 // DTS of the newest start point
+	started   bool
+	lastVideo int64 // DTS of the newest video frame, of the first frame until there is one
+	began     bool
+
+	wakers atomic.Pointer[[]*waker]
+	shared sharedSet
+
+	done   chan struct{}
+	ending sync.Once
+	why    reason.Reason
+}
+
+type waker struct{ Waker }
+
+type demand struct{ window int64 }
+
+func newView(s *Stream, limits Limits) *View {
+	v := &View{stream: s, limits: limits, done: make(chan struct{}), windows: make(map[*demand]struct{})}
+	v.wakers.Store(&[]*waker{})
+	v.shared.linger = limits.Linger
+	return v
+}
+
+// Stream returns the stream that v shows.
+func (v *View) Stream() *Stream { return v.stream }
+
+// Done is closed when the view has ended: no frame follows. End then says why.
+func (v *View) Done() <-chan struct{} { return v.done }
+
+// End returns why the view ended. It is valid once Done is closed.
+func (v *View) End() reason.Reason { return v.why }
+
+// append adds f and wakes the readers.
+func (v *View) append(f *av.Frame) {
+	v.insert(f)
+	v.wake()
+}
+
+func (v *View) insert(f *av.Frame) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.ring.append(Entry{f, v.isStart(f)})
+	v.ring.trim(retention{v.window, v.limits.RingBytes, int64(v.limits.RingDuration)}, f.Arrival)
+}
+
+// isStart decides whether viewers may begin at f.
+func (v *View) isStart(f *av.Frame) bool {
+	if !v.began {
+		v.began, v.lastVideo = true, f.DTS
+	}
+	start := false
+	switch f.Track.Kind {
+	case av.Video:
+		v.lastVideo = f.DTS
+		start = f.Key
+	case av.Audio:
+		noPicture := f.Layout.First(av.Video) == nil || f.DTS-v.lastVideo > videoSilence
+		start = noPicture && (!v.started || f.DTS-v.lastStart >= startInterval)
+	}
+	if start {
+		v.started, v.lastStart = true, f.DTS
+	}
+	return start
+}
+
+func (v *View) end(why reason.Reason) {
+	v.ending.Do(func() {
+		v.why = why
+		close(v.done)
+		v.wake()
+		v.shared.end()
+	})
+}
+
+func (v *View) wake() {
+	for _, w := range *v.wakers.Load() {
+		w.Wake()
+	}
+}
+
+// Follow registers w and asks the view to retain, beside the newest GOP, the
+// frames of the last window. stop undoes both and may be called repeatedly.
+func (v *View) Follow(w Waker, window time.Duration) (stop func()) {
+	entry, d := &waker{w}, &demand{int64(window)}
+	v.mu.Lock()
+	v.windows[d] = struct{}{}
+	v.window = max(v.window, d.window)
+	list := append(append([]*waker{}, *v.wakers.Load()...), entry)
+	v.wakers.Store(&list)
+	v.mu.Unlock()
+	return func() { v.unfollow(entry, d) }
+}
+
+func (v *View) unfollow(entry *waker, d *demand) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	delete(v.windows, d)
+	v.window = 0
+	for other := range v.windows {
+		v.window = max(v.window, other.window)
+	}
+	var list []*waker
+	for _, w := range *v.wakers.Load() {
+		if w != entry {
+			list = append(list, w)
+		}
+	}
+	v.wakers.Store(&list)
+}
+
+// Entry is a frame in a view.
+type Entry struct {
+	*av.Frame
+	// Start reports that viewers may begin here: a key frame or, without video,
+	// a frame about every second.
+	Start bool
+}
+
+// Read copies entries from position pos on into dst and returns those copied
+// and the position of the first. That is greater than pos if frames were
+// dropped meanwhile; it is the next position to ask for if none were copied.
+func (v *View) Read(pos uint64, dst []Entry) (entries []Entry, first uint64) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	first = min(max(pos, v.ring.tail), v.ring.head)
+	n := min(uint64(len(dst)), v.ring.head-first)
+	for i := range n {
+		dst[i] = v.ring.at(first + i)
+	}
+	return dst[:n], first
+}
+
+// NewestStart returns the position of the newest frame at which a viewer may
+// begin. ok is false if none is held: then the next start point is to come at
+// the returned position or later.
+func (v *View) NewestStart() (pos uint64, ok bool) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if pos, ok = v.ring.newestStart(); ok {
+		return pos, true
+	}
+	return v.ring.head, false
+}
+
+// Tail returns the position of the oldest frame held.
+func (v *View) Tail() uint64 {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.ring.tail
+}
+
+// Transform makes the frames of a derived view from those of its source. It is
+// called by one goroutine. Frames that it makes need a Layout of their own if
+// the transform changes tracks.
+type Transform interface {
+	// Transform handles f, which is immutable, and emits any number of frames.
+	// An error ends the derived view with its reason, not the stream.
+	Transform(f *av.Frame, emit func(*av.Frame)) error
+}
+
+// Derive returns the view of v through the transform that newTransform makes,
+// shared by all who ask with the same key. release gives it back.
+func (v *View) Derive(key string, newTransform func() Transform) (derived *View, release func(), err error) {
+	type viewKey string
+	dv, release, err := Acquire(v, viewKey(key), func() (*derivedView, error) {
+		ctx, cancel := context.WithCancel(context.Background())
+		d := &derivedView{View: newView(v.stream, v.limits), cancel: cancel}
+		go d.run(ctx, v.Subscribe(derivedLag), newTransform())
+		return d, nil
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	return dv.View, release, nil
+}
+
+type derivedView struct {
+	*View
+	cancel context.CancelFunc
+}
+
+var _ Breakable = (*derivedView)(nil)
+
+// Broken implements Breakable.
+func (d *derivedView) Broken() bool {
+	select {
+	case <-d.done:
+		return true
+	default:
+		return false
+	}
+}
+
+// Close ends the view; it does not wait for the transform in progress.
+func (d *derivedView) Close() error {
+	d.cancel()
+	return nil
+}
+
+func (d *derivedView) run(ctx context.Context, sub *Subscription, t Transform) {
+	defer sub.Close()
+	for {
+		item, err := sub.Next(ctx)
+		if err == nil && item.Frame != nil {
+			err = contain(func() error { return t.Transform(item.Frame, d.append) })
+		}
+		if err != nil {
+			d.end(reason.Of(err, reason.InternalError))
+			return
+		}
+	}
+}
+
+var errPanic = errors.New("panic")
+
+// contain turns a panic of f into an error, so that it costs one output only.
+func contain(f func() error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = reason.Wrap(reason.InternalError, fmt.Errorf("%w: %v", errPanic, p))
+		}
+	}()
+	return f()
+}
