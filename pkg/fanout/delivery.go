@@ -1,0 +1,103 @@
+package fanout
+
+import (
+	"net"
+	"runtime"
+	"sync/atomic"
+	"time"
+
+	"github.com/weirmedia/weir/pkg/reason"
+)
+
+// Limits bounds how far viewers may fall behind.
+type Limits struct {
+	// LagBytes and LagTime are how much a viewer may have waiting before it
+	// skips to the newest start point. LagTime is also how long the bus retains
+	// frames of streams that are being watched.
+	LagBytes int64
+	LagTime  time.Duration
+	// StallTimeout is how long a viewer may take no byte while some wait for
+	// it. Then it is closed.
+	StallTimeout time.Duration
+}
+
+// DefaultLimits returns the limits that weir runs with unless told otherwise.
+func DefaultLimits() Limits {
+	return Limits{LagBytes: 8 << 20, LagTime: 10 * time.Second, StallTimeout: 10 * time.Second}
+}
+
+// Delivery sends logs to viewers. Its methods are safe for concurrent use.
+type Delivery struct {
+	limits Limits
+	loops  []*loop
+	next   atomic.Uint64
+	pumped atomic.Int64
+	stats  *Stats
+}
+
+// New starts a delivery with one loop for each processor that Go uses.
+func New(limits Limits) *Delivery {
+	n := runtime.GOMAXPROCS(0)
+	d := &Delivery{limits: limits, stats: newStats(n + 1)}
+	for i := range n {
+		l := newLoop(limits, &d.stats.Loops[i])
+		d.loops = append(d.loops, l)
+		go l.run()
+	}
+	return d
+}
+
+// Add takes over the writing side of conn. Until Closed is called nobody else
+// may write to it, and nobody may close it but to cut the viewer off.
+func (d *Delivery) Add(conn net.Conn, o ViewerOptions) *Viewer {
+	v := &Viewer{conn: conn, raw: direct(conn), options: o, limits: d.limits}
+	if v.raw == nil {
+		p := newPump(v, &d.stats.Loops[len(d.loops)], &d.pumped)
+		v.driver = p
+		d.pumped.Add(1)
+		go p.run()
+		return v
+	}
+	l := d.shortest()
+	l.count.Add(1)
+	v.driver = l
+	return v
+}
+
+// shortest returns the loop with the fewest viewers, taking turns among equals.
+func (d *Delivery) shortest() *loop {
+	first := d.next.Add(1)
+	best := d.loops[first%uint64(len(d.loops))]
+	for i := range d.loops {
+		if l := d.loops[(first+uint64(i))%uint64(len(d.loops))]; l.count.Load() < best.count.Load() {
+			best = l
+		}
+	}
+	return best
+}
+
+// Viewers returns how many viewers the delivery serves.
+func (d *Delivery) Viewers() int {
+	n := d.pumped.Load()
+	for _, l := range d.loops {
+		n += l.count.Load()
+	}
+	return int(n)
+}
+
+// Stats returns the delivery's counters.
+func (d *Delivery) Stats() *Stats { return d.stats }
+
+// Close stops the loops. Viewers that are left get nothing any more: close
+// them first.
+func (d *Delivery) Close() {
+	for _, l := range d.loops {
+		close(l.quit)
+		<-l.done
+		for _, g := range l.byLog {
+			for len(g.viewers) > 0 {
+				l.remove(g.viewers[0], reason.Shutdown, nil)
+			}
+		}
+	}
+}

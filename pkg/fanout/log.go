@@ -1,0 +1,388 @@
+package fanout
+
+import (
+	"bytes"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/weirmedia/weir/pkg/av"
+	"github.com/weirmedia/weir/pkg/bus"
+	"github.com/weirmedia/weir/pkg/reason"
+)
+
+// Muxer turns frames into the bytes of one format. It knows no socket and is
+// called by one goroutine at a time.
+type Muxer interface {
+	// AppendPrelude appends what a viewer must have before frames of layout l:
+	// metadata and codec headers, stamped with dts. Viewers whose stream goes on
+	// get it in between when the layout changes. An error ends the log.
+	AppendPrelude(dst []byte, l *av.Layout, dts int64) ([]byte, error)
+	// AppendFrame appends f as whole messages; nothing if the format cannot
+	// carry its codec. An error ends the log.
+	AppendFrame(dst []byte, f *av.Frame) ([]byte, error)
+}
+
+// Key names a log within its view.
+type Key struct {
+	// Format names the format; counters are kept by it.
+	Format    string
+	Selection av.Selection
+	// Variant tells logs of one format with other parameters apart.
+	Variant any
+}
+
+// Log is an append-only byte stream with an index of its messages. It is
+// written when somebody reads: pull serialises what the view has gained. Its
+// tail follows the ring's.
+type Log struct {
+	view   *bus.View
+	key    Key
+	mux    Muxer
+	window time.Duration
+	counts *FormatCounts
+
+	mu       sync.Mutex
+	position uint64 // in the view, of the next frame to write
+	batch    [32]bus.Entry
+	resync   bool // drop frames until a start point
+	owed     bool // the next message is a start point: its frame was not selected
+
+	layout  *av.Layout // of the newest message, before selection
+	version uint32     // grows whenever the prelude's bytes change
+	plain   []byte     // the prelude stamped 0, to see whether it changes
+
+	tail, head *segment
+	capacity   int // of the next segment
+	rolled     int64
+	index      index
+	starts     []start // ascending; those with entries still in the index
+	err        error
+}
+
+// start is a point at which viewers may begin.
+type start struct {
+	number  uint64 // of the message
+	offset  int64
+	segment *segment
+	version uint32
+	layout  *av.Layout // after selection
+	prelude []byte
+}
+
+// edge is where a log ends at the moment.
+type edge struct {
+	offset   int64
+	messages uint64 // how many were ever written
+	version  uint32
+	ended    bool // nothing follows
+	why      reason.Reason
+	err      error
+}
+
+// Open returns the log of key over view v, shared by all who ask for the same,
+// and a function that gives it back. newMuxer is called if there is none yet.
+func (d *Delivery) Open(v *bus.View, key Key, newMuxer func() Muxer) (*Log, func(), error) {
+	return bus.Acquire(v, key, func() (*Log, error) {
+		l := &Log{
+			view: v, key: key, mux: newMuxer(), window: d.limits.LagTime, counts: d.stats.format(key.Format),
+			resync: true, capacity: minSegment,
+		}
+		l.head = newSegment(0, minSegment)
+		l.tail = l.head
+		l.position, _ = v.NewestStart()
+		l.counts.opened(l)
+		return l, nil
+	})
+}
+
+var _ bus.Breakable = (*Log)(nil)
+
+// Broken implements bus.Breakable: whoever comes after a failure gets a new log.
+func (l *Log) Broken() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.err != nil
+}
+
+// Close implements io.Closer for the view that shares the log.
+func (l *Log) Close() error {
+	l.counts.closed(l)
+	return nil
+}
+
+// pull writes what the view has gained and returns the log's edge.
+func (l *Log) pull() edge {
+	ended := l.viewEnded() // before reading, so that no frame is missed
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for l.err == nil {
+		entries, first := l.view.Read(l.position, l.batch[:])
+		if first > l.position {
+			l.position, l.resync = first, true
+			l.counts.Overruns.Add(1)
+		}
+		if len(entries) == 0 {
+			break
+		}
+		for _, e := range entries {
+			l.write(e)
+			l.position++
+		}
+		clear(entries)
+		l.trim()
+	}
+	e := edge{offset: l.head.end(), messages: l.index.next, version: l.version, ended: ended}
+	if ended {
+		e.why = l.view.End()
+	}
+	if l.err != nil {
+		e.ended, e.err, e.why = true, l.err, reason.Of(l.err, reason.InternalError)
+	}
+	return e
+}
+
+func (l *Log) viewEnded() bool {
+	select {
+	case <-l.view.Done():
+		return true
+	default:
+		return false
+	}
+}
+
+// write serialises one frame, preceded by a new prelude if the layout changed.
+func (l *Log) write(e bus.Entry) {
+	if e.Start {
+		l.resync, l.owed = false, true
+	}
+	if l.resync || !l.key.Selection.Has(e.Track.Kind) || l.err != nil {
+		return
+	}
+	defer func() {
+		if p := recover(); p != nil {
+			l.err = reason.Wrap(reason.InternalError, fmt.Errorf("%s remuxer panicked: %v", l.key.Format, p))
+		}
+	}()
+	if e.Layout != l.layout {
+		l.changeLayout(e)
+	}
+	var prelude []byte
+	if l.owed && l.err == nil {
+		prelude, l.err = l.mux.AppendPrelude(nil, l.layout.Select(l.key.Selection), e.DTS)
+	}
+	if l.err != nil {
+		return
+	}
+	begin, segment := l.append(len(e.Payload), func(dst []byte) ([]byte, error) { return l.mux.AppendFrame(dst, e.Frame) })
+	if l.head.end() == begin {
+		return // the format cannot carry it
+	}
+	if l.owed {
+		l.owed = false
+		l.starts = append(l.starts, start{
+			number: l.index.next, offset: begin, segment: segment,
+			version: l.version, layout: l.layout.Select(l.key.Selection), prelude: prelude,
+		})
+	}
+	l.add(e, e.Track.Kind)
+	l.counts.Frames.Add(1)
+}
+
+// changeLayout puts e's layout in force. Running viewers get the new prelude
+// as a message of its own, unless its bytes are those that they have.
+func (l *Log) changeLayout(e bus.Entry) {
+	l.layout = e.Layout
+	selected := e.Layout.Select(l.key.Selection)
+	var plain []byte
+	if plain, l.err = l.mux.AppendPrelude(nil, selected, 0); l.err != nil || bytes.Equal(plain, l.plain) {
+		return
+	}
+	l.plain = plain
+	l.version++
+	if l.index.next == 0 {
+		return // nobody runs yet: the first start point has it
+	}
+	begin, _ := l.append(len(plain), func(dst []byte) ([]byte, error) { return l.mux.AppendPrelude(dst, selected, e.DTS) })
+	if l.head.end() > begin {
+		l.add(e, av.Data)
+	}
+}
+
+// add enters the message just appended into the index.
+func (l *Log) add(e bus.Entry, kind av.Kind) {
+	l.index.append(entry{end: l.head.end(), position: l.position, arrival: e.Arrival, version: l.version, kind: kind})
+}
+
+// append lets f append one message of about size bytes and publishes it. It
+// returns where the message begins. A message never spans segments.
+func (l *Log) append(size int, f func(dst []byte) ([]byte, error)) (begin int64, s *segment) {
+	if free := len(l.head.buf) - int(l.head.size.Load()); free < size+size/64+256 {
+		l.roll(size + size/64 + 256)
+	}
+	s = l.head
+	n := int(s.size.Load())
+	out, err := f(s.buf[:n])
+	if err != nil {
+		l.err = err
+		return s.end(), s
+	}
+	if len(out) > len(s.buf) { // f moved the bytes to a larger array
+		message := out[n:]
+		l.roll(len(message))
+		s, n = l.head, 0
+		out = s.buf[:copy(s.buf, message)]
+	}
+	begin = s.base + int64(n)
+	l.counts.Bytes.Add(uint64(len(out) - n))
+	s.size.Store(int64(len(out)))
+	return begin, s
+}
+
+// roll starts a segment of at least size bytes.
+func (l *Log) roll(size int) {
+	now := av.Now()
+	if now-l.rolled < int64(time.Second) {
+		l.capacity = min(2*l.capacity, maxSegment)
+	}
+	l.rolled = now
+	next := newSegment(l.head.end(), max(l.capacity, size))
+	l.head.next.Store(next)
+	l.head = next
+}
+
+// trim forgets what the ring no longer holds.
+func (l *Log) trim() {
+	tail := l.view.Tail()
+	l.index.dropBefore(tail)
+	for len(l.starts) > 0 && l.starts[0].number < l.index.first {
+		l.starts = append(l.starts[:0], l.starts[1:]...)
+	}
+	for l.tail != l.head && l.tail.end() <= l.index.begin {
+		l.tail = l.tail.next.Load()
+	}
+}
+
+// newestStart returns the newest point at which a viewer may begin.
+func (l *Log) newestStart() (start, bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.starts) == 0 {
+		return start{}, false
+	}
+	return l.starts[len(l.starts)-1], true
+}
+
+// startFrom returns the first start point whose message came from position or
+// later in the view.
+func (l *Log) startFrom(position uint64) (start, uint64, bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, s := range l.starts {
+		if e := l.index.at(s.number); e.position >= position {
+			return s, e.position, true
+		}
+	}
+	return start{}, 0, false
+}
+
+// after returns the view position after the frame of the last message that ends
+// at or before offset; 0 if the index has none.
+func (l *Log) after(offset int64) uint64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	x := &l.index
+	number := x.search(func(e *entry) bool { return e.end > offset })
+	if number == x.first {
+		return 0
+	}
+	return x.at(number-1).position + 1
+}
+
+// offsetOf returns where the messages made from view positions below position
+// end; the index's begin if it has forgotten them.
+func (l *Log) offsetOf(position uint64) int64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	x := &l.index
+	number := x.search(func(e *entry) bool { return e.position >= position })
+	if number == x.first {
+		return x.begin
+	}
+	return x.at(number - 1).end
+}
+
+// locate returns the message that holds offset. ok is false if it has left the
+// index or is not written yet.
+func (l *Log) locate(offset int64) (m message, ok bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	x := &l.index
+	number := x.search(func(e *entry) bool { return e.end > offset })
+	if number >= x.next || offset < x.begin {
+		return message{}, false
+	}
+	e := x.at(number)
+	return message{number: number, end: e.end, arrival: e.arrival, version: e.version}, true
+}
+
+// segmentAt returns the segment that holds offset, or the newest if offset is
+// the log's end; nil if it was forgotten.
+func (l *Log) segmentAt(offset int64) *segment {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if offset < l.tail.base {
+		return nil
+	}
+	s := l.tail
+	for s != l.head && offset >= s.end() {
+		s = s.next.Load()
+	}
+	return s
+}
+
+// delivered calls f for the messages from number on that end at or before
+// offset and returns the number of the first that does not, and the version of
+// the last that does; 0 if there is none. Messages that the index has forgotten
+// are passed over if they end before offset; if it cannot tell, none counts.
+func (l *Log) delivered(number uint64, offset int64, f func(number uint64, m mark)) (next uint64, version uint32) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if offset < l.index.begin {
+		return number, 0
+	}
+	number = max(number, l.index.first)
+	for number < l.index.next && l.index.at(number).end <= offset {
+		e := l.index.at(number)
+		f(number, mark{e.arrival, e.kind})
+		version = e.version
+		number++
+	}
+	return number, version
+}
+
+// marks appends the messages from number up to, not including, next to dst.
+func (l *Log) marks(dst []mark, number, next uint64) []mark {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for ; number < next; number++ {
+		if number < l.index.first {
+			dst = append(dst, mark{kind: av.Data})
+			continue
+		}
+		e := l.index.at(number)
+		dst = append(dst, mark{e.arrival, e.kind})
+	}
+	return dst
+}
+
+// size returns the bytes that the log's segments hold.
+func (l *Log) size() int64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var n int64
+	for s := l.tail; s != nil; s = s.next.Load() {
+		n += int64(len(s.buf))
+	}
+	return n
+}
