@@ -1,0 +1,123 @@
+// The typed client of the admin API under /api/v1/.
+
+/** One elementary stream. Rates are in bit/s and Hz; a value of 0 or absent is unknown. */
+export interface Track {
+  id: number;
+  kind: "video" | "audio" | "data";
+  codec: string;
+  profile?: string;
+  width?: number;
+  height?: number;
+  frame_rate?: number;
+  sample_rate?: number;
+  channels?: number;
+  bitrate?: number;
+}
+
+export interface Publisher {
+  session: string;
+  protocol: string;
+  remote: string;
+  user: string;
+  encoder: string;
+}
+
+export interface Stream {
+  name: string;
+  /** "grace" while a publisher that was lost may still come back. */
+  state: "live" | "grace";
+  /** All tracks are known. */
+  ready: boolean;
+  /** Grows with every publisher and every change of tracks. */
+  epoch: number;
+  /** RFC 3339, by the server's clock. */
+  since: string;
+  publisher: Publisher | null;
+  tracks: Track[];
+  bitrate: number;
+  gop_s: number;
+  /** Viewers by protocol. */
+  viewers: Record<string, number>;
+  viewers_total: number;
+  bytes_in: number;
+  frames_in: number;
+}
+
+export interface StreamList {
+  streams: Stream[];
+  /** The server's clock when it answered, in ms since 1970: the browser's may be wrong. */
+  now: number;
+}
+
+export interface Info {
+  version: string;
+  uptime_s: number;
+  /** 0 if RTMP is switched off. */
+  rtmp_port: number;
+}
+
+/** What the API answered instead of data. */
+export class ApiError extends Error {
+  constructor(
+    /** The HTTP status. */
+    readonly status: number,
+    /** A word that programs branch on, such as "unauthorized"; empty if the answer was not the API's. */
+    readonly code: string,
+    message: string,
+  ) {
+    super(message);
+    this.name = "ApiError";
+  }
+}
+
+/** Whether the API wants a token, or another one. */
+export function needsToken(err: unknown): boolean {
+  return err instanceof ApiError && err.status === 401;
+}
+
+/** The part of Storage that is used; sessionStorage in the browser. */
+export type TokenStorage = Pick<Storage, "getItem" | "setItem">;
+
+const tokenKey = "weir.token";
+
+export class Api {
+  constructor(private readonly storage: TokenStorage) {}
+
+  get token(): string {
+    return this.storage.getItem(tokenKey) ?? "";
+  }
+
+  /** Keeps the token for as long as the tab lives. */
+  set token(token: string) {
+    this.storage.setItem(tokenKey, token);
+  }
+
+  async streams(signal: AbortSignal): Promise<StreamList> {
+    const res = await this.get("/api/v1/streams", signal);
+    const { streams } = (await res.json()) as { streams: Stream[] };
+    return { streams, now: Date.parse(res.headers.get("Date") ?? "") || Date.now() };
+  }
+
+  async info(signal: AbortSignal): Promise<Info> {
+    return (await this.get("/api/v1/info", signal)).json() as Promise<Info>;
+  }
+
+  private async get(path: string, signal: AbortSignal): Promise<Response> {
+    const headers: Record<string, string> = { Accept: "application/json" };
+    if (this.token) headers.Authorization = `Bearer ${this.token}`;
+    const res = await fetch(path, { headers, signal, cache: "no-store" });
+    if (!res.ok) throw await apiError(res);
+    return res;
+  }
+}
+
+async function apiError(res: Response): Promise<ApiError> {
+  const plain = `HTTP ${res.status} ${res.statusText}`.trim();
+  try {
+    const { error } = (await res.json()) as { error: { code: string; message: string } };
+    return new ApiError(res.status, error.code, error.message || plain);
+  } catch {
+    // A proxy between us and the server answers in its own words.
+    return new ApiError(res.status, "", plain);
+  }
+}

@@ -1,0 +1,135 @@
+import { useCallback, useEffect, useState } from "preact/hooks";
+import { ApiError, needsToken, type Api, type Info, type Stream } from "./api";
+import { bitrate, count, duration } from "./format";
+import { Login } from "./login";
+import { Player } from "./player";
+import { usePoll } from "./poll";
+import { Publish } from "./publish";
+import { Streams } from "./streams";
+import { playFrom, playSearch } from "./urls";
+
+const streamsMs = 1000;
+const infoMs = 10_000;
+
+/** The whole page. */
+export function App({ api }: { api: Api }) {
+  const [token, setToken] = useState(api.token);
+  // The token is in the dependencies so that a new one starts polling anew.
+  const list = usePoll(useCallback((signal) => api.streams(signal), [api, token]), streamsMs);
+  const about = usePoll(useCallback((signal) => api.info(signal), [api, token]), infoMs);
+  const [playing, play] = usePlaying();
+
+  const error = list.error ?? about.error;
+  const streams = list.data?.streams;
+  const locked = needsToken(error);
+
+  return (
+    <>
+      <Header streams={locked ? undefined : streams} info={about.data} />
+      <main>
+        {locked ? (
+          <Login
+            refused={token !== ""}
+            onToken={(t) => {
+              api.token = t;
+              setToken(t);
+            }}
+          />
+        ) : (
+          <>
+            {error && <Trouble error={error} />}
+            {streams && list.data && (
+              <Content streams={streams} now={list.data.now} info={about.data} stale={!!list.error} onPlay={play} />
+            )}
+          </>
+        )}
+      </main>
+      {playing !== null && (
+        <Player
+          key={playing}
+          name={playing}
+          stream={streams?.find((s) => s.name === playing)}
+          settled={!!list.data || !!list.error}
+          info={about.data}
+          onClose={() => play(null)}
+        />
+      )}
+    </>
+  );
+}
+
+function Header({ streams, info }: { streams: Stream[] | undefined; info: Info | undefined }) {
+  const viewers = streams?.reduce((n, s) => n + s.viewers_total, 0) ?? 0;
+  const rate = streams?.reduce((n, s) => n + s.bitrate, 0) ?? 0;
+  return (
+    <header class="top">
+      <h1>weir</h1>
+      {info && (
+        <span class="version">
+          {info.version} · up {duration(info.uptime_s)}
+        </span>
+      )}
+      {!!streams?.length && (
+        <span class="totals">
+          {count(streams.length, "stream")} · {count(viewers, "viewer")} · {bitrate(rate)} in
+        </span>
+      )}
+    </header>
+  );
+}
+
+function Trouble({ error }: { error: Error }) {
+  return (
+    <p class="banner" role="alert">
+      {error instanceof ApiError ? `The server answers: ${error.message}. Retrying…` : "Server unreachable, retrying…"}
+    </p>
+  );
+}
+
+interface ContentProps {
+  streams: Stream[];
+  now: number;
+  info: Info | undefined;
+  stale: boolean;
+  onPlay: (name: string) => void;
+}
+
+function Content({ streams, now, info, stale, onPlay }: ContentProps) {
+  const publish = <Publish info={info} host={location.hostname} />;
+  if (streams.length === 0) {
+    return (
+      <section class="panel empty">
+        <h2>No stream yet</h2>
+        <p>Push one to this server and it appears here.</p>
+        {publish}
+      </section>
+    );
+  }
+  return (
+    <div class={stale ? "stale" : ""}>
+      <Streams streams={streams} now={now} onPlay={onPlay} />
+      <details class="panel">
+        <summary>Push another stream</summary>
+        {publish}
+      </details>
+    </div>
+  );
+}
+
+/** The stream in the player, kept in the address bar: a link to it, and a step for the Back button. */
+function usePlaying(): [string | null, (name: string | null) => void] {
+  const [name, setName] = useState(() => playFrom(location.search));
+
+  useEffect(() => {
+    const read = () => setName(playFrom(location.search));
+    addEventListener("popstate", read);
+    return () => removeEventListener("popstate", read);
+  }, []);
+
+  const go = useCallback((next: string | null) => {
+    if (next === playFrom(location.search)) return;
+    history.pushState(null, "", next === null ? location.pathname : playSearch(next));
+    setName(next);
+  }, []);
+  return [name, go];
+}

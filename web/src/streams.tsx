@@ -1,0 +1,102 @@
+import type { Stream, Track } from "./api";
+import { bitrate, channels, count, decimal, duration, frameRate, protocol } from "./format";
+import { encodeName } from "./urls";
+
+interface StreamsProps {
+  streams: Stream[];
+  /** The server's clock in ms. */
+  now: number;
+  onPlay: (name: string) => void;
+}
+
+/** All streams as cards. */
+export function Streams({ streams, now, onPlay }: StreamsProps) {
+  return (
+    <ul class="streams">
+      {streams.map((s) => (
+        <li key={s.name} data-stream={s.name}>
+          <Card stream={s} now={now} onPlay={() => onPlay(s.name)} />
+        </li>
+      ))}
+    </ul>
+  );
+}
+
+function Card({ stream, now, onPlay }: { stream: Stream; now: number; onPlay: () => void }) {
+  const video = stream.tracks.find((t) => t.kind === "video");
+  // References to ids are separated by spaces, so an id has none.
+  const about = `about-${encodeName(stream.name)}`;
+  const picture = [video?.width && video.height && `${video.width}×${video.height}`, video?.frame_rate && frameRate(video.frame_rate)];
+  return (
+    <button type="button" class="card" onClick={onPlay} aria-label={`Play ${stream.name}`} aria-describedby={about}>
+      <span class="poster" style={{ "--hue": hue(stream.name) }}>
+        <State stream={stream} now={now} />
+        <span class="badge viewers" title={count(stream.viewers_total, "viewer")}>
+          <Eye /> {stream.viewers_total.toLocaleString("en")}
+        </span>
+        <PlaySign />
+        <span class="badge picture">{picture.filter(Boolean).join(" · ") || (stream.ready ? "audio only" : "starting")}</span>
+      </span>
+      <span class="about" id={about}>
+        <span class="title">
+          <span class="name">{stream.name}</span>
+          <strong class="rate">{bitrate(stream.bitrate)}</strong>
+        </span>
+        <span class="codecs">{stream.tracks.filter((t) => t.kind !== "data").map(describe).join(" · ") || "no tracks yet"}</span>
+        <span class="flow">
+          {stream.publisher && (
+            <span class="chip in" title={`Published from ${stream.publisher.remote} ${stream.publisher.encoder}`.trim()}>
+              <span aria-hidden="true">↓</span> {protocol(stream.publisher.protocol)}
+            </span>
+          )}
+          {Object.entries(stream.viewers)
+            .filter(([, n]) => n > 0)
+            .map(([id, n]) => (
+              <span key={id} class="chip out" title={`${count(n, "viewer")} by ${protocol(id)}`}>
+                <span aria-hidden="true">↑</span> {protocol(id)} {n.toLocaleString("en")}
+              </span>
+            ))}
+        </span>
+      </span>
+    </button>
+  );
+}
+
+function State({ stream, now }: { stream: Stream; now: number }) {
+  if (stream.state === "grace") return <span class="badge state grace">publisher lost</span>;
+  const since = Date.parse(stream.since);
+  return <span class="badge state live">{Number.isNaN(since) ? "live" : duration((now - since) / 1000)}</span>;
+}
+
+function describe(t: Track): string {
+  const parts = [t.codec, t.profile];
+  if (t.sample_rate) parts.push(`${decimal(t.sample_rate / 1000, 2)} kHz`);
+  if (t.channels) parts.push(channels(t.channels));
+  return parts.filter(Boolean).join(" ");
+}
+
+// A stream keeps its colour from visit to visit, so that it is found by eye.
+function hue(name: string): number {
+  let h = 0;
+  for (const c of name) h = (Math.imul(h, 31) + c.codePointAt(0)!) >>> 0;
+  // The golden angle spreads neighbouring hashes around the circle.
+  return Math.round((h * 137.508) % 360);
+}
+
+function PlaySign() {
+  return (
+    <svg class="play" viewBox="0 0 48 48" aria-hidden="true">
+      <circle cx="24" cy="24" r="22" />
+      <path d="M19 15v18l15-9z" />
+    </svg>
+  );
+}
+
+function Eye() {
+  return (
+    <svg class="eye" viewBox="0 0 24 24" aria-hidden="true">
+      <path d="M2 12s4-7 10-7 10 7 10 7-4 7-10 7S2 12 2 12z" />
+      <circle cx="12" cy="12" r="3" />
+    </svg>
+  );
+}
