@@ -1,0 +1,110 @@
+// Package api is the HTTP interface for people and programs that look after a
+// weir: JSON below /api/v1, described in openapi.yaml, and the guard in front
+// of it.
+package api
+
+import (
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"runtime/debug"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/weirmedia/weir/pkg/auth"
+	"github.com/weirmedia/weir/pkg/httpserver"
+	"github.com/weirmedia/weir/pkg/reason"
+	"github.com/weirmedia/weir/pkg/session"
+)
+
+// Options say what the API reads. All but Logger are needed.
+type Options struct {
+	Logger   *slog.Logger // nil: no log
+	Version  string       // such as "v0.1.0"
+	RTMPPort int          // 0 if RTMP is off
+	// Streams returns all streams in the order they shall be listed, without
+	// viewers, which come from Sessions. It is called for each request.
+	Streams    func() []StreamInfo
+	Sessions   *session.Registry
+	Authorizer auth.Authorizer
+	// Remote tells where a request comes from, trusted proxies considered.
+	Remote func(*http.Request) netip.AddrPort
+}
+
+// New returns the handler for all below /api/, behind the guard. The time of
+// the call counts as the program's start.
+func New(o Options) http.Handler {
+	guard := &Guard{Authorizer: o.Authorizer, Sessions: o.Sessions, Remote: o.Remote}
+	return guard.Protect(auth.API, newEngine(o))
+}
+
+type api struct {
+	Options
+	started time.Time
+}
+
+func newEngine(o Options) *gin.Engine {
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	a := &api{Options: o, started: time.Now()}
+	gin.SetMode(gin.ReleaseMode) // else Gin prints its routes
+	e := gin.New()
+	e.HandleMethodNotAllowed = true
+	e.RedirectTrailingSlash = false
+	e.Use(a.recover, noStore)
+	e.NoRoute(func(c *gin.Context) {
+		fail(c, http.StatusNotFound, "not_found", "there is nothing at "+c.Request.URL.Path, "")
+	})
+	e.NoMethod(func(c *gin.Context) {
+		httpserver.MethodNotAllowed(c.Writer, c.Request, "GET, HEAD")
+	})
+	read := func(path string, h gin.HandlerFunc) {
+		e.Match([]string{http.MethodGet, http.MethodHead}, "/api/v1"+path, h)
+	}
+	read("/info", a.info)
+	read("/streams", a.listStreams)
+	read("/streams/*name", a.getStream)
+	read("/sessions", a.listSessions)
+	return e
+}
+
+// noStore keeps answers, which are true for the moment only, out of caches.
+func noStore(c *gin.Context) { c.Header("Cache-Control", "no-store") }
+
+// recover turns a handler's panic into an answer and a log line.
+func (a *api) recover(c *gin.Context) {
+	defer func() {
+		fault := recover()
+		if fault == nil {
+			return
+		}
+		if fault == http.ErrAbortHandler {
+			panic(fault)
+		}
+		a.Logger.Error("panic in the API",
+			slog.Any("panic", fault), slog.String("method", c.Request.Method), slog.String("path", c.Request.URL.Path),
+			slog.String("stack", string(debug.Stack())))
+		if c.Writer.Written() {
+			panic(http.ErrAbortHandler) // half an answer must not look whole
+		}
+		fail(c, http.StatusInternalServerError, string(reason.InternalError), "this is a fault of the server, see its log", "")
+	}()
+	c.Next()
+}
+
+func fail(c *gin.Context, status int, code, message, field string) {
+	c.Abort()
+	httpserver.WriteError(c.Writer, status, httpserver.Error{Code: code, Message: message, Field: field})
+}
+
+type info struct {
+	Version  string  `json:"version"`
+	UptimeS  float64 `json:"uptime_s"`
+	RTMPPort int     `json:"rtmp_port"`
+}
+
+func (a *api) info(c *gin.Context) {
+	c.JSON(http.StatusOK, info{a.Version, time.Since(a.started).Round(time.Millisecond).Seconds(), a.RTMPPort})
+}

@@ -1,0 +1,99 @@
+package api
+
+import (
+	"net/http"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/weirmedia/weir/pkg/reason"
+	"github.com/weirmedia/weir/pkg/streamname"
+)
+
+// The states of a stream.
+const (
+	StateLive  = "live"  // somebody publishes
+	StateGrace = "grace" // the publisher is gone and may return
+)
+
+// StreamInfo is a stream as the API shows it.
+type StreamInfo struct {
+	Name      string         `json:"name"`
+	State     string         `json:"state"` // StateLive or StateGrace
+	Ready     bool           `json:"ready"` // all tracks are known
+	Epoch     uint64         `json:"epoch"` // of its layout
+	Since     time.Time      `json:"since"` // when it came into being
+	Publisher *PublisherInfo `json:"publisher"`
+	Tracks    []TrackInfo    `json:"tracks"`
+	Bitrate   float64        `json:"bitrate"` // of all tracks, bit/s over the last seconds
+	GOPS      float64        `json:"gop_s"`   // seconds between key frames, 0 if unknown
+	// Viewers, by protocol, and their sum are filled in by the API.
+	Viewers      map[string]int `json:"viewers"`
+	ViewersTotal int            `json:"viewers_total"`
+	BytesIn      uint64         `json:"bytes_in"`
+	FramesIn     uint64         `json:"frames_in"`
+}
+
+// PublisherInfo is who publishes a stream.
+type PublisherInfo struct {
+	Session  string `json:"session"`
+	Protocol string `json:"protocol"`
+	Remote   string `json:"remote"`
+	User     string `json:"user"`    // empty if anonymous
+	Encoder  string `json:"encoder"` // as it calls itself
+}
+
+// TrackInfo is one track of a stream. What does not apply to its kind or is
+// not known is left out.
+type TrackInfo struct {
+	ID         int     `json:"id"`
+	Kind       string  `json:"kind"`
+	Codec      string  `json:"codec"`
+	Profile    string  `json:"profile"`
+	Width      int     `json:"width,omitempty"`
+	Height     int     `json:"height,omitempty"`
+	FrameRate  float64 `json:"frame_rate,omitempty"`
+	SampleRate int     `json:"sample_rate,omitempty"`
+	Channels   int     `json:"channels,omitempty"`
+	Bitrate    float64 `json:"bitrate"` // bit/s over the last seconds
+}
+
+// streams returns all streams with their viewers.
+func (a *api) streams() []StreamInfo {
+	all := a.Streams()
+	viewers := a.Sessions.Viewers()
+	out := make([]StreamInfo, 0, len(all)) // an empty list is [], not null
+	for _, s := range all {
+		s.Viewers = map[string]int{}
+		s.ViewersTotal = 0
+		for protocol, n := range viewers[s.Name] {
+			s.Viewers[protocol] = n
+			s.ViewersTotal += n
+		}
+		if s.Tracks == nil {
+			s.Tracks = []TrackInfo{}
+		}
+		s.Since = s.Since.UTC()
+		out = append(out, s)
+	}
+	return out
+}
+
+func (a *api) listStreams(c *gin.Context) {
+	c.JSON(http.StatusOK, gin.H{"streams": a.streams()})
+}
+
+func (a *api) getStream(c *gin.Context) {
+	name, err := streamname.Parse(c.Param("name"))
+	if err != nil {
+		fail(c, http.StatusBadRequest, string(reason.BadName), err.Error(), "name")
+		return
+	}
+	for _, s := range a.streams() {
+		if s.Name == name {
+			c.JSON(http.StatusOK, s)
+			return
+		}
+	}
+	fail(c, http.StatusNotFound, string(reason.StreamNotFound), "there is no stream "+name, "name")
+}
