@@ -1,0 +1,54 @@
+// Package plugin says what a protocol is to the program: a configuration
+// section that can be started. Protocols reach everything they share through a
+// Host, so none of them knows another.
+package plugin
+
+import (
+	"context"
+	"log/slog"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/weirmedia/weir/pkg/auth"
+	"github.com/weirmedia/weir/pkg/bus"
+	"github.com/weirmedia/weir/pkg/fanout"
+	"github.com/weirmedia/weir/pkg/httpserver"
+	"github.com/weirmedia/weir/pkg/session"
+)
+
+// Host is what plugins build upon. It is complete before the first starts.
+type Host struct {
+	Log      *slog.Logger
+	Bus      *bus.Bus
+	Delivery *fanout.Delivery
+	Sessions *session.Registry
+	Auth     auth.Authorizer
+	// HTTP takes routes until all plugins have started; then it listens.
+	HTTP    *httpserver.Server
+	Metrics prometheus.Registerer
+}
+
+// Config is a plugin's configuration: a struct that pkg/config can fill, which
+// holds the defaults until it does. Validate is called before Start.
+type Config interface {
+	Validate() error
+	// Start opens what the plugin listens on and returns what runs.
+	Start(h *Host) (Service, error)
+}
+
+// Service is a running plugin.
+type Service interface {
+	// Drain makes the plugin accept nobody any more. It does not wait.
+	Drain()
+	// Close waits until the plugin's connections have ended, and cuts off those
+	// that are left when ctx ends.
+	Close(ctx context.Context) error
+}
+
+// Plugin is a row of the program's table of protocols.
+type Plugin struct {
+	// Section names the plugin's section of the configuration.
+	Section string
+	// New returns a configuration with its defaults.
+	New func() Config
+}

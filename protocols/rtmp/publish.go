@@ -1,0 +1,124 @@
+package rtmp
+
+import (
+	"fmt"
+
+	"github.com/weirmedia/weir/pkg/auth"
+	"github.com/weirmedia/weir/pkg/av"
+	"github.com/weirmedia/weir/pkg/bus"
+	"github.com/weirmedia/weir/pkg/reason"
+	"github.com/weirmedia/weir/pkg/session"
+	"github.com/weirmedia/weir/protocols/rtmp/message"
+	"github.com/weirmedia/weir/remux/flv"
+	"github.com/weirmedia/weir/remux/rtmpchunk"
+)
+
+// publishing is the session of a connection that publishes.
+type publishing struct {
+	stream  uint32 // message stream
+	session *session.Session
+	pub     *bus.Publisher
+	demuxer flv.Demuxer
+	counted uint64 // bytes already in the session's counters
+}
+
+func (c *conn) handlePublish(id uint32, cmd message.Command) error {
+	if c.publish != nil || c.play != nil {
+		return c.fail(id, message.CodePublishBadName, reason.Wrap(reason.BadMessage, fmt.Errorf("publish while this connection publishes or plays already")))
+	}
+	r, err := c.admit(auth.Publish, cmd.String(0))
+	if err != nil {
+		return c.refuse(session.Publish, id, message.CodePublishBadName, r.name, err)
+	}
+	s, err := c.begin(session.Publish, r)
+	if err != nil {
+		return c.refuse(session.Publish, id, message.CodePublishBadName, r.name, err)
+	}
+	pub, err := c.server.host.Bus.Publish(r.name, bus.Claim{Owner: r.grant.Identity.Key(), Session: s.ID(), Kill: c.kill})
+	if err != nil {
+		s.Close(reason.Of(err, reason.InternalError), err)
+		return c.fail(id, message.CodePublishBadName, err)
+	}
+	c.publish = &publishing{stream: id, session: s, pub: pub, counted: c.reader.BytesRead()}
+	b := rtmpchunk.AppendUserControl(nil, rtmpchunk.UserControl{Event: rtmpchunk.EventStreamBegin, Value: id})
+	b = c.appendCommand(b, id, message.OnStatus(message.Status{
+		Level: message.LevelStatus, Code: message.CodePublishStart, Description: r.name + " is now published",
+	}))
+	return c.write(b)
+}
+
+// received counts bytes; total is what the connection has read so far.
+func (p *publishing) received(total uint64) {
+	p.session.Counters().BytesIn.Add(total - p.counted)
+	p.counted = total
+}
+
+// media treats an audio, video or data message.
+func (c *conn) media(m rtmpchunk.Message) error {
+	p := c.publish
+	if p == nil {
+		c.ignore("media without publish")
+		return nil
+	}
+	if m.Type == rtmpchunk.TypeDataAMF3 { // AMF0 behind a format byte, in practice
+		m.Type = rtmpchunk.TypeDataAMF0
+		m.Payload = m.Payload[min(1, len(m.Payload)):]
+	}
+	packet, err := p.demuxer.Decode(flv.TagType(m.Type), m.Timestamp, m.Payload)
+	if err != nil {
+		return err
+	}
+	if packet.Kind == flv.IgnoredPacket {
+		c.ignore(packet.Why)
+		return nil
+	}
+	return p.deliver(packet)
+}
+
+// deliver hands what a message held to the bus.
+func (p *publishing) deliver(packet flv.Packet) error {
+	var err error
+	if packet.Track != nil {
+		err = p.pub.SetTrack(packet.Track)
+	}
+	if packet.Kind == flv.MetadataPacket {
+		if err = p.pub.Hint(packet.Hinted); err == nil {
+			err = p.pub.SetMetadata(packet.Metadata)
+		}
+	}
+	if f := packet.Frame; f != nil && err == nil {
+		f.Arrival = av.Now()
+		p.session.Counters().FramesIn.Add(1)
+		err = p.pub.Write(f)
+	}
+	return err
+}
+
+// endPublish ends the connection's publishing, if there is any, and tells a
+// client that did not ask for it why.
+func (c *conn) endPublish(end ended) {
+	p := c.publish
+	if p == nil {
+		return
+	}
+	c.publish = nil
+	p.pub.Close()
+	p.received(c.reader.BytesRead())
+	if end.why != reason.Unpublished && end.why != reason.ClientClosed {
+		// The connection may be broken already: then there is nobody to tell.
+		_ = c.command(p.stream, message.OnStatus(message.Status{
+			Level: message.LevelError, Code: message.CodePublishBadName, Description: farewellText(end),
+		}))
+	}
+	p.session.Close(end.why, end.err)
+	c.setIdle(true)
+}
+
+// farewellText says in words why the server ends a session.
+func farewellText(end ended) string {
+	text := "closed by the server: " + string(end.why)
+	if end.err != nil {
+		text += ": " + end.err.Error()
+	}
+	return text
+}
