@@ -1,0 +1,160 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"strconv"
+	"sync/atomic"
+
+	"github.com/weirmedia/weir/api"
+	"github.com/weirmedia/weir/pkg/auth"
+	"github.com/weirmedia/weir/pkg/bus"
+	"github.com/weirmedia/weir/pkg/fanout"
+	"github.com/weirmedia/weir/pkg/httpserver"
+	"github.com/weirmedia/weir/pkg/metrics"
+	"github.com/weirmedia/weir/pkg/plugin"
+	"github.com/weirmedia/weir/pkg/reason"
+	"github.com/weirmedia/weir/pkg/session"
+	"github.com/weirmedia/weir/web"
+)
+
+// app is the running server: the shared parts and the plugins on top of them.
+type app struct {
+	log      *slog.Logger
+	bus      *bus.Bus
+	delivery *fanout.Delivery
+	sessions *session.Registry
+	http     *httpserver.Server
+	token    string // opens API and metrics from anywhere
+	rtmp     net.Addr
+	services []plugin.Service
+	ready    atomic.Bool
+}
+
+// newApp starts everything. If that fails, nothing is left running.
+func newApp(s *settings, log *slog.Logger) (*app, error) {
+	a := &app{
+		log:      log,
+		bus:      bus.New(s.stream.limits()),
+		delivery: fanout.New(s.delivery.limits()),
+		sessions: session.NewRegistry(session.Options{Logger: log, MaxSessions: s.limits.MaxSessions, MaxWaiting: s.limits.MaxWaiting}),
+		token:    auth.NewConsoleToken(),
+	}
+	a.http = httpserver.New(httpserver.Options{Config: s.http, Logger: log, Sessions: a.sessions})
+	if err := a.start(s); err != nil {
+		return nil, errors.Join(err, a.close(s.shutdown.Timeout))
+	}
+	a.ready.Store(true)
+	return a, nil
+}
+
+func (a *app) start(s *settings) error {
+	authorizer, err := auth.New(*s.auth, auth.WithConsoleToken(a.token))
+	if err != nil {
+		return err
+	}
+	registry := metrics.New(metrics.Options{
+		Bus: a.bus, Delivery: a.delivery, Sessions: a.sessions, HTTPConnections: a.http.Connections, Version: version,
+	})
+	host := &plugin.Host{
+		Log: a.log, Bus: a.bus, Delivery: a.delivery, Sessions: a.sessions, Auth: authorizer, HTTP: a.http, Metrics: registry,
+	}
+	for _, p := range s.plugins {
+		service, err := p.config.Start(host)
+		if err != nil {
+			return err
+		}
+		a.services = append(a.services, service)
+		if l, ok := service.(interface{ Addr() net.Addr }); ok && p.section == "rtmp" {
+			a.rtmp = l.Addr()
+		}
+	}
+	a.route(authorizer, metrics.Handler(registry, a.log))
+	return a.http.Start()
+}
+
+// route fills in what the HTTP server has besides the plugins' media.
+func (a *app) route(authorizer auth.Authorizer, exposition http.Handler) {
+	a.http.Handle("/api/", api.New(api.Options{
+		Logger: a.log, Version: version, RTMPPort: port(a.rtmp),
+		Streams:  func() []api.StreamInfo { return listStreams(a.bus, a.sessions) },
+		Sessions: a.sessions, Authorizer: authorizer, Remote: a.http.Remote,
+	}))
+	guard := &api.Guard{Authorizer: authorizer, Sessions: a.sessions, Remote: a.http.Remote}
+	a.http.Handle("/metrics", guard.Protect(auth.Metrics, exposition))
+	a.http.Handle("/healthz", state("ok", func() bool { return true }))
+	a.http.Handle("/readyz", state("ready", a.ready.Load))
+	page := web.Handler()
+	a.http.Handle("/", page)
+	a.http.Handle("/assets/", page)
+}
+
+// state answers 200 while ok holds, else 503.
+func state(text string, ok func() bool) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Cache-Control", "no-store")
+		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+		if !ok() {
+			w.WriteHeader(http.StatusServiceUnavailable)
+			text := "not " + text
+			_, _ = io.WriteString(w, text+"\n") // a client that left needs no answer
+			return
+		}
+		_, _ = io.WriteString(w, text+"\n")
+	})
+}
+
+// finish ends what carries sessions; there are none any more.
+func (a *app) finish() {
+	a.bus.Close(reason.Shutdown)
+	a.delivery.Close()
+}
+
+// printBanner tells where to push and what to open.
+func (a *app) printBanner(w io.Writer) {
+	line := func(what, url string) { fmt.Fprintf(w, "  %-9s%s\n", what, url) }
+	fmt.Fprintf(w, "weir %s is running\n", version)
+	if a.rtmp != nil {
+		base := "rtmp://" + reachable(a.rtmp, 1935)
+		line("publish", base+"/live/test   (OBS: server "+base+"/live, stream key test)")
+		line("play", base+"/live/test")
+	}
+	if addr := a.http.Addr(); addr != nil {
+		base := "http://" + reachable(addr, 80)
+		line("", base+"/live/test.flv")
+		line("console", base+"/#token="+a.token)
+	}
+	if addr := a.http.TLSAddr(); addr != nil {
+		line("console", "https://"+reachable(addr, 443)+"/#token="+a.token)
+	}
+}
+
+// reachable returns HOST[:PORT] by which this machine reaches addr.
+func reachable(addr net.Addr, usual int) string {
+	tcp, ok := addr.(*net.TCPAddr)
+	if !ok {
+		return addr.String()
+	}
+	host := tcp.IP.String()
+	if tcp.IP.IsUnspecified() {
+		host = "127.0.0.1"
+	}
+	if tcp.Port == usual {
+		if tcp.IP.To4() == nil && !tcp.IP.IsUnspecified() {
+			return "[" + host + "]"
+		}
+		return host
+	}
+	return net.JoinHostPort(host, strconv.Itoa(tcp.Port))
+}
+
+func port(addr net.Addr) int {
+	if tcp, ok := addr.(*net.TCPAddr); ok {
+		return tcp.Port
+	}
+	return 0
+}

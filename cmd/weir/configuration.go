@@ -1,0 +1,81 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/weirmedia/weir/pkg/auth"
+	"github.com/weirmedia/weir/pkg/config"
+)
+
+// defaultFile is read if it is there and no other is named.
+const defaultFile = "weir.yaml"
+
+// configFlag is what commands that read the configuration have in common.
+type configFlag struct {
+	Config string `help:"Configuration file; without it ./weir.yaml, if there is one." placeholder:"FILE"`
+}
+
+// load reads file and environment.
+func (f *configFlag) load() (*settings, *config.Report, error) {
+	s := defaultSettings()
+	path := f.Config
+	if path == "" {
+		path = defaultFile
+	}
+	report, err := config.Load(config.LoadOptions{
+		Path: path, Required: f.Config != "", Env: os.Environ(), Sections: s.sections(),
+	})
+	return s, report, err
+}
+
+type checkCommand struct{ configFlag }
+
+// Run prints warnings on standard error and the effective configuration on
+// standard output.
+func (c *checkCommand) Run(con *console) error {
+	_, report, err := c.load()
+	if err != nil {
+		fmt.Fprintln(con.err, err)
+		return &exitError{}
+	}
+	for _, w := range report.Warnings {
+		fmt.Fprintln(con.err, "warning:", w)
+	}
+	text, err := report.Effective()
+	if err != nil {
+		return err
+	}
+	_, err = con.out.Write(text)
+	return err
+}
+
+type hashCommand struct{}
+
+// maxPassword bounds what is read as a password, in bytes.
+const maxPassword = 1024
+
+// Run hashes the first line of standard input.
+func (*hashCommand) Run(c *console) error {
+	b, err := io.ReadAll(io.LimitReader(c.in, maxPassword+1))
+	if err != nil {
+		return fmt.Errorf("reading the password: %w", err)
+	}
+	password, _, _ := strings.Cut(string(b), "\n")
+	password = strings.TrimSuffix(password, "\r")
+	switch {
+	case password == "":
+		return errors.New("no password on standard input")
+	case len(password) > maxPassword:
+		return fmt.Errorf("the password is longer than %d bytes", maxPassword)
+	}
+	hash, err := auth.HashPassword(password)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintln(c.out, hash)
+	return err
+}

@@ -1,0 +1,71 @@
+// Command weir is a live-media gateway: a publisher pushes a stream once, and
+// every viewer takes it out in the protocol it speaks.
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"runtime"
+	"runtime/debug"
+
+	"github.com/alecthomas/kong"
+)
+
+// version is set by the build.
+var version = "dev"
+
+// cli is the command line.
+type cli struct {
+	Serve   serveCommand   `cmd:"" default:"withargs" help:"Run the server (the default)."`
+	Demo    demoCommand    `cmd:"" help:"Run the server and publish a built-in clip as live/demo."`
+	Check   checkCommand   `cmd:"" help:"Validate the configuration and print what is in force."`
+	Hash    hashCommand    `cmd:"" help:"Read a password from standard input and print its hash for auth.users."`
+	Version versionCommand `cmd:"" help:"Print the version."`
+}
+
+// console is where commands read and print.
+type console struct {
+	in       io.Reader
+	out, err io.Writer
+}
+
+func main() {
+	var c cli
+	parser := kong.Parse(&c, kong.Name("weir"),
+		kong.Description("A live-media gateway: RTMP in; RTMP, HTTP-FLV and more out."), kong.UsageOnError())
+	if err := parser.Run(&console{os.Stdin, os.Stdout, os.Stderr}); err != nil {
+		var silent *exitError
+		if !errors.As(err, &silent) {
+			fmt.Fprintln(os.Stderr, "weir:", err)
+		}
+		os.Exit(1)
+	}
+}
+
+// exitError makes the program fail; what there is to say was said.
+type exitError struct{}
+
+func (*exitError) Error() string { return "failed" }
+
+type versionCommand struct{}
+
+// Run prints version, revision and platform.
+func (*versionCommand) Run(c *console) error {
+	_, err := fmt.Fprintf(c.out, "weir %s%s %s %s/%s\n", version, revision(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+	return err
+}
+
+func revision() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return ""
+	}
+	for _, s := range info.Settings {
+		if s.Key == "vcs.revision" {
+			return " (" + s.Value[:min(12, len(s.Value))] + ")"
+		}
+	}
+	return ""
+}

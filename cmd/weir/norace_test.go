@@ -1,0 +1,6 @@
+//go:build !race
+
+package main
+
+// raceEnabled scales crowds down where the race detector runs.
+const raceEnabled = false

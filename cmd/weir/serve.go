@@ -1,0 +1,104 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/weirmedia/weir/pkg/config"
+)
+
+type serveCommand struct{ configFlag }
+
+// Run serves until a signal comes.
+func (c *serveCommand) Run(con *console) error {
+	return run(con, c.configFlag, nil)
+}
+
+// run starts the server, prints where to go, runs beside, if there is one, and
+// waits for a signal to stop.
+func run(con *console, flag configFlag, beside func(ctx context.Context, a *app) error) error {
+	s, report, err := flag.load()
+	if err != nil {
+		return err
+	}
+	log, err := newLogger(con.err, s.log)
+	if err != nil {
+		return err
+	}
+	for _, w := range report.Warnings {
+		log.Warn("configuration", slog.String("warning", w))
+	}
+	// A signal that comes while weir starts must stop it too.
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	a, err := newApp(s, log)
+	if err != nil {
+		return err
+	}
+	a.printBanner(con.out)
+
+	failed := make(chan error, 1)
+	besideDone := make(chan struct{})
+	go func() {
+		defer close(besideDone)
+		if beside != nil {
+			if err := beside(ctx, a); err != nil && ctx.Err() == nil {
+				failed <- err
+			}
+		}
+	}()
+	select {
+	case <-ctx.Done():
+	case err = <-failed:
+	}
+	stop() // a second signal ends the program at once
+	log.Info("stopping", slog.Duration("timeout", time.Duration(s.shutdown.Timeout)))
+	err = errors.Join(err, a.close(s.shutdown.Timeout))
+	<-besideDone
+	if err == nil {
+		log.Info("stopped")
+	}
+	return err
+}
+
+func newLogger(w io.Writer, s logSettings) (*slog.Logger, error) {
+	level, err := s.level()
+	if err != nil {
+		return nil, err
+	}
+	options := &slog.HandlerOptions{Level: level}
+	if s.Format == "json" {
+		return slog.New(slog.NewJSONHandler(w, options)), nil
+	}
+	return slog.New(slog.NewTextHandler(w, options)), nil
+}
+
+// close ends everything in the order in which nothing is lost: nobody comes in
+// any more, sessions say goodbye, then what carried them goes.
+func (a *app) close(timeout config.Duration) error {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Duration(timeout))
+	defer cancel()
+	a.ready.Store(false)
+	for _, s := range a.services {
+		s.Drain()
+	}
+	httpDone := make(chan error, 1)
+	go func() { httpDone <- a.http.Shutdown(ctx) }()
+	errs := []error{a.sessions.Shutdown(ctx)}
+	for _, s := range a.services {
+		errs = append(errs, s.Close(ctx))
+	}
+	errs = append(errs, <-httpDone)
+	a.finish()
+	if err := errors.Join(errs...); err != nil {
+		return fmt.Errorf("stopping: %w", err)
+	}
+	return nil
+}
