@@ -1,0 +1,102 @@
+# Everything a developer types. `make` alone lists the targets.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-print-directory
+
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+TOOLS := $(CURDIR)/bin/tools
+GOLANGCI_VERSION := v2.7.2
+GOLANGCI := $(TOOLS)/golangci-lint-$(GOLANGCI_VERSION)
+WEB_SOURCES := $(shell find web \( -name node_modules -o -name dist \) -prune -o -type f -not -name '*.go' -print)
+STAGE := test/tools/stage.sh
+FUZZ_SECONDS ?= 20
+BENCH ?= .
+SOAK ?= 10m
+ARGS ?=
+
+.PHONY: help run demo build test test-rest test-all lint fuzz bench soak setup clean \
+	tools clients clients-all race-binary
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
+
+run: build ## build everything and start the server (ARGS="--config my.yaml")
+	exec bin/weir serve $(ARGS)
+
+demo: build ## the same with a built-in clip as live/demo
+	exec bin/weir demo $(ARGS)
+
+build: web/dist/index.html ## build the console and the program into bin/weir
+	@mkdir -p bin
+	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/weir ./cmd/weir
+
+web/dist/index.html: web/node_modules/.package-lock.json $(WEB_SOURCES)
+	cd web && npm run build
+	@touch $@
+
+# npm writes this file last, so it stands for a complete installation.
+web/node_modules/.package-lock.json: web/package.json web/package-lock.json
+	cd web && npm ci --no-audit --no-fund
+	@touch $@
+
+# test is what a change must pass; it stays below twelve minutes on two cores
+# once its tools are there. Each stage has its own limit.
+test: ## install what is missing, then check everything that is quick
+	@$(STAGE) 10m 'install clients' $(MAKE) clients
+	@$(STAGE) 10m 'install tools' $(MAKE) tools
+	@$(STAGE) 5m 'build' $(MAKE) build
+	@$(STAGE) 3m 'vet' go vet -tags e2e ./...
+	@$(STAGE) 5m 'lint' $(MAKE) lint
+	@$(STAGE) 8m 'unit tests and fuzz corpora, race detector on' env CGO_ENABLED=1 go test -race -timeout 6m ./...
+	@$(STAGE) 2m 'console: types' npm --prefix web run check
+	@$(STAGE) 2m 'console: tests' npm --prefix web test
+	@$(STAGE) 4m 'end to end, quick' go test -tags e2e -count=1 -parallel 4 -timeout 3m -run '^TestQuick' ./test/e2e
+
+# test-rest is test-all without test, for machines that report them apart.
+test-rest: build
+	@$(STAGE) 10m 'install more clients' $(MAKE) clients-all
+	@$(STAGE) 11m 'end to end, every client' go test -tags e2e -count=1 -parallel 4 -timeout 10m -run '^TestFull' ./test/e2e ./test/docs
+	@$(STAGE) 4m 'race-detecting server' $(MAKE) race-binary
+	@$(STAGE) 11m 'end to end, race detector in the server' env WEIR_BIN=$(CURDIR)/bin/weir-race go test -tags e2e -count=1 -parallel 4 -timeout 10m ./test/e2e
+	@$(STAGE) 7m 'soaks of 60 s' env CGO_ENABLED=1 WEIR_SOAK=60s go test -race -count=1 -p 1 -timeout 6m -run '^TestSoak' ./...
+	@$(STAGE) 8m 'fuzz' $(MAKE) fuzz FUZZ_SECONDS=8
+
+test-all: ## test with every client, a race-detecting server, soaks and fuzzing
+	@$(MAKE) test
+	@$(MAKE) test-rest
+
+lint: $(GOLANGCI) ## lint the Go code
+	$(GOLANGCI) run --build-tags e2e ./...
+
+fuzz: ## fuzz each target for FUZZ_SECONDS
+	@test/tools/fuzz.sh $(FUZZ_SECONDS)
+
+bench: ## benchmarks of the hot paths (BENCH=pattern)
+	go test -run '^$$' -bench '$(BENCH)' -benchmem ./...
+
+soak: ## everything at once, for SOAK=10m, race detector on
+	CGO_ENABLED=1 WEIR_SOAK=$(SOAK) go test -race -count=1 -p 1 -timeout 0 -run '^TestSoak' ./...
+
+setup: clients-all tools web/node_modules/.package-lock.json ## install all that development needs
+
+clean: ## remove what was built, keep downloaded tools
+	rm -rf bin/weir bin/weir-race web/dist/assets web/dist/index.html
+
+tools: $(GOLANGCI)
+
+$(GOLANGCI):
+	@mkdir -p $(TOOLS)
+	CGO_ENABLED=0 GOBIN=$(TOOLS) go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_VERSION)
+	@mv $(TOOLS)/golangci-lint $@
+
+clients:
+	@test/install.sh quick
+
+clients-all:
+	@test/install.sh all
+
+race-binary: web/dist/index.html
+	CGO_ENABLED=1 go build -race -o bin/weir-race ./cmd/weir

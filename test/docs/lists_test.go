@@ -1,0 +1,95 @@
+package docs
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// notRun are the words that say why a shell sample is not run, and what for.
+var notRun = map[string]string{
+	"builds":        "it builds and runs the program itself",
+	"needs-display": "the client needs a screen",
+	"shows-users":   "it needs users that the reader has to make",
+}
+
+// TestSampleWords: each shell sample of the guides says whether it is run: test
+// if it ends by itself, endless if not, or a word that says why not.
+func TestSampleWords(t *testing.T) {
+	samples := 0
+	for _, d := range guides(t) {
+		for _, b := range d.blocks {
+			if b.language != "sh" {
+				continue
+			}
+			samples++
+			known := len(b.words) == 1 && (b.has("test") || b.has("endless") || notRun[b.words[0]] != "")
+			if !known {
+				t.Errorf("%s:%d: the words %q are not one of test, endless or a reason why not", d.path, b.line, b.words)
+			}
+		}
+	}
+	if samples == 0 {
+		t.Fatal("no samples found")
+	}
+}
+
+// guides returns the documents for users.
+func guides(t *testing.T) []document {
+	t.Helper()
+	return slices.DeleteFunc(documents(t), func(d document) bool {
+		return d.path != "README.md" && !strings.HasPrefix(d.path, "docs/")
+	})
+}
+
+// TestReasons: the table has each reason, and no other.
+func TestReasons(t *testing.T) {
+	source := read(t, "pkg/reason/reason.go")
+	var want, got []string
+	for _, found := range regexp.MustCompile(`Reason = "([a-z_]+)"`).FindAllStringSubmatch(source, -1) {
+		want = append(want, found[1])
+	}
+	_, section, _ := strings.Cut(read(t, "docs/api.md"), "\n## Reasons\n")
+	for _, found := range regexp.MustCompile("(?m)^\\| `([a-z_]+)` \\| \\S").FindAllStringSubmatch(section, -1) {
+		got = append(got, found[1])
+	}
+	if !slices.Equal(got, want) || len(want) == 0 {
+		t.Errorf("docs/api.md has the reasons\n%q, the code\n%q", got, want)
+	}
+}
+
+// TestNotice: NOTICE has the modules that the program contains, and their
+// versions.
+func TestNotice(t *testing.T) {
+	_ = read(t, "go.mod") // so that the test cache notices a change
+	list := exec.Command("go", "list", "-deps", "-f", "{{with .Module}}{{if not .Main}}{{.Path}} {{.Version}}{{end}}{{end}}", "./cmd/weir")
+	list.Dir = root
+	list.Env = append(os.Environ(), "GOOS=linux", "GOARCH=amd64", "CGO_ENABLED=0")
+	out, err := list.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := strings.Split(strings.TrimSpace(string(out)), "\n")
+	slices.Sort(want)
+	want = slices.Compact(want)
+	var got []string
+	for _, found := range regexp.MustCompile(`(?m)^  (\S+\.\S+/\S+) +(v\S+) +\S+$`).FindAllStringSubmatch(read(t, "NOTICE"), -1) {
+		got = append(got, found[1]+" "+found[2])
+	}
+	if want = slices.DeleteFunc(want, func(s string) bool { return s == "" }); !slices.Equal(got, want) {
+		t.Errorf("NOTICE lists\n%s\nthe program contains\n%s\nRun test/tools/notice.sh", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+}
+
+func read(t *testing.T, path string) string {
+	t.Helper()
+	b, err := os.ReadFile(filepath.Join(root, path))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
