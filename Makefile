@@ -12,7 +12,7 @@ GOLANGCI_VERSION := v2.7.2
 GOLANGCI := $(TOOLS)/golangci-lint-$(GOLANGCI_VERSION)
 WEB_SOURCES := $(shell find web \( -name node_modules -o -name dist \) -prune -o -type f -not -name '*.go' -print)
 STAGE := test/tools/stage.sh
-FUZZ_SECONDS ?= 20
+FUZZ_TIME ?= 20s
 BENCH ?= .
 SOAK ?= 10m
 ARGS ?=
@@ -58,11 +58,11 @@ test: ## install what is missing, then check everything that is quick
 # test-rest is test-all without test, for machines that report them apart.
 test-rest: build
 	@$(STAGE) 10m 'install more clients' $(MAKE) clients-all
-	@$(STAGE) 11m 'end to end, every client' go test -tags e2e -count=1 -parallel 4 -timeout 10m -run '^TestFull' ./test/e2e ./test/docs
+	@$(STAGE) 11m 'end to end, every client' go test -tags e2e -count=1 -p 1 -parallel 4 -timeout 10m -run '^TestFull' ./test/e2e ./test/docs
 	@$(STAGE) 4m 'race-detecting server' $(MAKE) race-binary
 	@$(STAGE) 11m 'end to end, race detector in the server' env WEIR_BIN=$(CURDIR)/bin/weir-race go test -tags e2e -count=1 -parallel 4 -timeout 10m ./test/e2e
 	@$(STAGE) 7m 'soaks of 60 s' env CGO_ENABLED=1 WEIR_SOAK=60s go test -race -count=1 -p 1 -timeout 6m -run '^TestSoak' ./...
-	@$(STAGE) 8m 'fuzz' $(MAKE) fuzz FUZZ_SECONDS=8
+	@$(STAGE) 8m 'fuzz' $(MAKE) fuzz FUZZ_TIME=30000x
 
 test-all: ## test with every client, a race-detecting server, soaks and fuzzing
 	@$(MAKE) test
@@ -71,8 +71,8 @@ test-all: ## test with every client, a race-detecting server, soaks and fuzzing
 lint: $(GOLANGCI) ## lint the Go code
 	$(GOLANGCI) run --build-tags e2e ./...
 
-fuzz: ## fuzz each target for FUZZ_SECONDS
-	@test/tools/fuzz.sh $(FUZZ_SECONDS)
+fuzz: ## fuzz each target for FUZZ_TIME, such as 20s or 30000x
+	@test/tools/fuzz.sh $(FUZZ_TIME)
 
 bench: ## benchmarks of the hot paths (BENCH=pattern)
 	go test -run '^$$' -bench '$(BENCH)' -benchmem ./...

@@ -1,16 +1,16 @@
 #!/usr/bin/env bash
-# Fuzzes each target of the module for some seconds, beginning with its
-# committed corpus. Usage: fuzz.sh SECONDS
+# Fuzzes each target of the module, beginning with its committed corpus, for a
+# time (20s) or a number of inputs (30000x). Usage: fuzz.sh TIME
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-seconds=${1:?usage: fuzz.sh SECONDS}
+time=${1:?usage: fuzz.sh TIME}
 
 found=0
 for package in $(go list -f '{{if or .TestGoFiles .XTestGoFiles}}{{.ImportPath}}{{end}}' ./...); do
   for target in $(go test -run '^$' -list '^Fuzz' "$package" | grep '^Fuzz' || true); do
     found=$((found + 1))
     echo "$package $target"
-    go test -run '^$' -fuzz "^$target\$" -fuzztime "${seconds}s" "$package"
+    go test -run '^$' -fuzz "^$target\$" -fuzztime "$time" "$package"
   done
 done
 echo "$found fuzz targets"
