@@ -20,9 +20,10 @@ import (
 
 // Options say what the API reads. All but Logger are needed.
 type Options struct {
-	Logger   *slog.Logger // nil: no log
-	Version  string       // such as "v0.1.0"
-	RTMPPort int          // 0 if RTMP is off
+	Logger    *slog.Logger // nil: no log
+	Version   string       // such as "v0.1.0"
+	RTMPPort  int          // 0 if RTMP is off; RTMPSPort likewise
+	RTMPSPort int
 	// Streams returns all streams in the order they shall be listed, without
 	// viewers, which come from Sessions. It is called for each request.
 	Streams    func() []StreamInfo
@@ -100,11 +101,12 @@ func fail(c *gin.Context, status int, code, message, field string) {
 }
 
 type info struct {
-	Version  string  `json:"version"`
-	UptimeS  float64 `json:"uptime_s"`
-	RTMPPort int     `json:"rtmp_port"`
+	Version   string  `json:"version"`
+	UptimeS   float64 `json:"uptime_s"`
+	RTMPPort  int     `json:"rtmp_port"`
+	RTMPSPort int     `json:"rtmps_port"`
 }
 
 func (a *api) info(c *gin.Context) {
-	c.JSON(http.StatusOK, info{a.Version, time.Since(a.started).Round(time.Millisecond).Seconds(), a.RTMPPort})
+	c.JSON(http.StatusOK, info{a.Version, time.Since(a.started).Round(time.Millisecond).Seconds(), a.RTMPPort, a.RTMPSPort})
 }

@@ -27,6 +27,9 @@ type StreamInfo struct {
 	Tracks    []TrackInfo    `json:"tracks"`
 	Bitrate   float64        `json:"bitrate"` // of all tracks, bit/s over the last seconds
 	GOPS      float64        `json:"gop_s"`   // seconds between key frames, 0 if unknown
+	// TimeMS is the stream's time in ms at the moment of the answer, as
+	// timestamps of FLV and RTMP have it; nil before the first frame.
+	TimeMS *float64 `json:"time_ms,omitempty"`
 	// Viewers, by protocol, and their sum are filled in by the API.
 	Viewers      map[string]int `json:"viewers"`
 	ViewersTotal int            `json:"viewers_total"`

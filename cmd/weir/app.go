@@ -19,6 +19,7 @@ import (
 	"github.com/weirmedia/weir/pkg/plugin"
 	"github.com/weirmedia/weir/pkg/reason"
 	"github.com/weirmedia/weir/pkg/session"
+	"github.com/weirmedia/weir/protocols/rtmp"
 	"github.com/weirmedia/weir/web"
 )
 
@@ -29,8 +30,9 @@ type app struct {
 	delivery *fanout.Delivery
 	sessions *session.Registry
 	http     *httpserver.Server
-	token    string // opens API and metrics from anywhere
-	rtmp     net.Addr
+	token    string   // opens API and metrics from anywhere
+	rtmp     net.Addr // nil if off; rtmps likewise
+	rtmps    net.Addr
 	services []plugin.Service
 	ready    atomic.Bool
 }
@@ -69,8 +71,8 @@ func (a *app) start(s *settings) error {
 			return err
 		}
 		a.services = append(a.services, service)
-		if l, ok := service.(interface{ Addr() net.Addr }); ok && p.section == "rtmp" {
-			a.rtmp = l.Addr()
+		if s, ok := service.(*rtmp.Server); ok {
+			a.rtmp, a.rtmps = s.Addr(), s.TLSAddr()
 		}
 	}
 	a.route(authorizer, metrics.Handler(registry, a.log))
@@ -80,7 +82,7 @@ func (a *app) start(s *settings) error {
 // route fills in what the HTTP server has besides the plugins' media.
 func (a *app) route(authorizer auth.Authorizer, exposition http.Handler) {
 	a.http.Handle("/api/", api.New(api.Options{
-		Logger: a.log, Version: version, RTMPPort: port(a.rtmp),
+		Logger: a.log, Version: version, RTMPPort: port(a.rtmp), RTMPSPort: port(a.rtmps),
 		Streams:  func() []api.StreamInfo { return listStreams(a.bus, a.sessions) },
 		Sessions: a.sessions, Authorizer: authorizer, Remote: a.http.Remote,
 	}))
@@ -122,6 +124,9 @@ func (a *app) printBanner(w io.Writer) {
 		base := "rtmp://" + reachable(a.rtmp, 1935)
 		line("publish", base+"/live/test   (OBS: server "+base+"/live, stream key test)")
 		line("play", base+"/live/test")
+	}
+	if a.rtmps != nil {
+		line("", "rtmps://"+reachable(a.rtmps, 443)+"/live/test   (publish and play)")
 	}
 	if addr := a.http.Addr(); addr != nil {
 		base := "http://" + reachable(addr, 80)

@@ -25,6 +25,10 @@ func describeStream(i bus.Info, sessions *session.Registry) api.StreamInfo {
 	if i.State == bus.Live {
 		out.State = api.StateLive
 	}
+	if i.FramesIn > 0 {
+		ms := float64(i.Time.Microseconds()) / 1000
+		out.TimeMS = &ms
+	}
 	if s, ok := sessions.Get(i.Session); ok {
 		out.Publisher = &api.PublisherInfo{
 			Session: s.ID, Protocol: s.Protocol, Remote: s.Remote, User: s.User, Encoder: encoder(i.Layout.Metadata, s.Agent),

@@ -16,7 +16,8 @@
 //	XML document       XMLDocument
 //	typed object       TypedObject
 //
-// References and the switch to AMF3 are refused with an error that says so.
+// References are refused with an error that says so. A value in AMF3, behind the
+// AVM+ marker, is decoded as FromAMF3 says; none is written.
 // All functions are safe for concurrent use.
 package amf0
 

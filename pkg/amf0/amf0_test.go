@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/weirmedia/weir/pkg/amf3"
 )
 
 // golden pairs values with bytes written by hand from the specification.
@@ -102,7 +104,10 @@ func TestDecodeErrors(t *testing.T) {
 		{"short strict array", "\x0a\x00\x00\x00\x02\x00\x00", 6, "number of 8 bytes"},
 		{"property without value", "\x03\x00\x01a", 4, "type marker"},
 		{"reference", "\x03\x00\x01a\x07\x00\x00", 4, "references are not supported"},
-		{"AVM+", "\x11\x0a", 0, "AMF3"},
+		{"AVM+", "\x05\x11\x0a", 3, "AMF3: integer of 1 bytes"},
+		{"AVM+ nested too deep", "\x0a\x00\x00\x00\x01\x11" + strings.Repeat("\x09\x03\x01", MaxDepth) + "\x01", 6, "nested deeper than 32"},
+		{"AVM+ with too many values", strings.Repeat("\x11\x01", MaxValues) + "\x05", 2 * MaxValues, "more than 4096 values"},
+		{"AVM+ with a long name", "\x11\x0a\x0b\x01\x88\x80\x01" + strings.Repeat("a", 65536) + "\x01\x01", 1, "property name of 65536 bytes"},
 		{"movie clip", "\x04", 0, "reserved type marker 0x04"},
 		{"stray object end", "\x09", 0, "outside of an object"},
 		{"unknown marker", "\x05\x42", 1, "unknown type marker 0x42"},
@@ -127,6 +132,23 @@ func TestDecodeErrors(t *testing.T) {
 	}
 	if _, err := Decode(bytes.Repeat([]byte{markerNull}, MaxValues)); err != nil {
 		t.Errorf("%d values: %v", MaxValues, err)
+	}
+}
+
+func TestDecodeAMF3(t *testing.T) {
+	in := amf3.Append([]byte{markerNull, markerAVMPlus}, amf3.Array{Named: []amf3.Property{{Name: "a", Value: int32(-1)}}, Dense: []any{
+		amf3.Undefined{}, nil, true, 1.5, "s", amf3.XML("<a/>"), amf3.XMLDocument("<b/>"), amf3.Date(2), amf3.ByteArray{1},
+		amf3.Object{}, amf3.Object{Class: "C", Properties: []amf3.Property{{Name: "x", Value: amf3.Array{}}}},
+		amf3.Array{Dense: []any{int32(7)}},
+	}})
+	in = append(in, "\x11\x06\x00"...) // refers to "a" in the value before
+	want := []any{nil, ECMAArray{
+		{"a", -1.0}, {"0", Undefined{}}, {"1", nil}, {"2", true}, {"3", 1.5}, {"4", "s"},
+		{"5", XMLDocument("<a/>")}, {"6", XMLDocument("<b/>")}, {"7", Date{UnixMilli: 2}}, {"8", Unsupported{}},
+		{"9", Object(nil)}, {"10", TypedObject{"C", Object{{"x", StrictArray(nil)}}}}, {"11", StrictArray{7.0}},
+	}, "a"}
+	if got, err := Decode(in); err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("got %#v, %v\nwant %#v", got, err, want)
 	}
 }
 
@@ -221,7 +243,8 @@ func FuzzDecode(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, in []byte) {
 		values, err := Decode(in)
-		if n, text := count(values); n > MaxValues || text > len(in) {
+		// References of AMF3 repeat text, and its numbered values get names.
+		if n, text := count(values); n > MaxValues || text > len(in)+amf3.MaxRepeated+4*MaxValues {
 			t.Fatalf("%d values with %d bytes of text from %d bytes", n, text, len(in))
 		}
 		first := Append(nil, values...)

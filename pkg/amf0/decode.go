@@ -5,6 +5,8 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+
+	"github.com/weirmedia/weir/pkg/amf3"
 )
 
 // Decode returns the values in b, which it reads to the end. On error, an
@@ -41,6 +43,7 @@ type decoder struct {
 	off    int
 	depth  int
 	values int
+	amf3   amf3.Decoder
 }
 
 func (d *decoder) value() (any, error) {
@@ -76,6 +79,8 @@ func (d *decoder) value() (any, error) {
 		return Unsupported{}, nil
 	case markerDate:
 		return d.date()
+	case markerAVMPlus:
+		return d.avmPlus()
 	case markerObject, markerECMAArray, markerTypedObject, markerStrictArray:
 		if d.depth == MaxDepth {
 			return nil, d.fail(start, "nested deeper than %d", MaxDepth)
@@ -93,8 +98,6 @@ func markerProblem(marker byte) string {
 	switch marker {
 	case markerReference:
 		return "references are not supported"
-	case markerAVMPlus:
-		return "AMF3 values (AVM+ marker) are not supported"
 	case markerMovieClip, markerRecordSet:
 		return fmt.Sprintf("reserved type marker 0x%02x", marker)
 	case markerObjectEnd:

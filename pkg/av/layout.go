@@ -3,12 +3,19 @@ package av
 // Track describes one elementary stream. It is immutable once it is part of a
 // published Layout: a new configuration is a new Track.
 type Track struct {
-	// ID tells tracks of one layout apart. RTMP has video 0 and audio 1.
+	// ID tells tracks of one layout apart. The video tracks of a publisher that
+	// counts them from 0 are 0, 2, 4 and so on, its audio tracks 1, 3, 5: half
+	// the id is the track id of Enhanced RTMP.
 	ID    int
 	Kind  Kind
 	Codec Codec
 	// Config is the codec configuration; its form is stated at the Codec.
 	Config []byte
+	// SideInfo is what Enhanced RTMP says about the track beyond Config, as it
+	// was sent and empty if nothing was: for video the AMF0 pairs of a Metadata
+	// packet (colorInfo, that is HDR), for audio the body of a MultichannelConfig
+	// packet. Only FLV and RTMP can carry it.
+	SideInfo []byte
 
 	// Profile is a short text such as "High 4.0" or "LC", empty if unknown.
 	Profile string
@@ -65,6 +72,13 @@ func (l *Layout) First(k Kind) *Track {
 		}
 	}
 	return nil
+}
+
+// Leads reports whether t is the layout's first track of its kind: the one that
+// formats with a single track of a kind carry.
+func (l *Layout) Leads(t *Track) bool {
+	first := l.First(t.Kind)
+	return first != nil && first.ID == t.ID
 }
 
 // Expects reports whether a track of kind k is there or, while the layout is

@@ -127,7 +127,7 @@ func (p *Publisher) Write(f *av.Frame) error {
 	}
 	p.lastFrame.Store(f.Arrival)
 	if f.Track.Kind == av.Video && !p.keyed {
-		if !f.Key {
+		if !f.Key || !s.layout.Load().Leads(f.Track) {
 			p.early++
 			s.stats.early++
 			s.mu.Unlock()

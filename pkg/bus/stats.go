@@ -78,7 +78,7 @@ func (st *stats) count(f *av.Frame) {
 	}
 	t.bytes.add(f.Arrival, int64(n))
 	t.frames.add(f.Arrival, 1)
-	if f.Track.Kind == av.Video && f.Key {
+	if f.Track.Kind == av.Video && f.Key && f.Layout.Leads(f.Track) {
 		if st.keys > 0 {
 			st.gop = time.Duration(f.DTS - st.lastKey)
 		}
@@ -105,6 +105,9 @@ type Info struct {
 	Tracks  []TrackInfo
 	Bitrate float64       // payload bits per second, all tracks
 	GOP     time.Duration // between the two newest key frames, 0 if unknown
+	// Time is the stream's time now: the newest DTS plus the time since that
+	// frame arrived. It means nothing before the first frame.
+	Time time.Duration
 	// LastFrame is how long ago the newest frame arrived; negative if none did.
 	LastFrame time.Duration
 
@@ -130,6 +133,7 @@ func (s *Stream) info(now int64) Info {
 	}
 	if s.stats.frames > 0 {
 		i.LastFrame = time.Duration(now - s.stats.lastArrival)
+		i.Time = time.Duration(s.timeline.newest + now - s.timeline.newestAt)
 	}
 	for _, t := range i.Layout.Tracks {
 		info := TrackInfo{Track: t}

@@ -94,7 +94,7 @@ func (v *View) isStart(f *av.Frame) bool {
 	switch f.Track.Kind {
 	case av.Video:
 		v.lastVideo = f.DTS
-		start = f.Key
+		start = f.Key && f.Layout.Leads(f.Track)
 	case av.Audio:
 		noPicture := f.Layout.First(av.Video) == nil || f.DTS-v.lastVideo > videoSilence
 		start = noPicture && (!v.started || f.DTS-v.lastStart >= startInterval)

@@ -41,6 +41,11 @@ func (testMuxer) AppendPrelude(dst []byte, l *av.Layout, dts int64) ([]byte, err
 	return appendMessage(dst, 'P', uint64(dts), config), nil
 }
 
+// AppendChange writes the whole prelude anew.
+func (m testMuxer) AppendChange(dst []byte, _, to *av.Layout, dts int64) ([]byte, error) {
+	return m.AppendPrelude(dst, to, dts)
+}
+
 func (testMuxer) AppendFrame(dst []byte, f *av.Frame) ([]byte, error) {
 	if string(f.Payload[:min(5, len(f.Payload))]) == "panic" {
 		panic("as told")

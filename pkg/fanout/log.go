@@ -15,9 +15,12 @@ import (
 // called by one goroutine at a time.
 type Muxer interface {
 	// AppendPrelude appends what a viewer must have before frames of layout l:
-	// metadata and codec headers, stamped with dts. Viewers whose stream goes on
-	// get it in between when the layout changes. An error ends the log.
+	// metadata and codec headers, stamped with dts. An error ends the log.
 	AppendPrelude(dst []byte, l *av.Layout, dts int64) ([]byte, error)
+	// AppendChange appends what a viewer whose stream goes on must have when
+	// layout to takes the place of layout from; nothing if it needs nothing. An
+	// error, such as that the format cannot express the change, ends the log.
+	AppendChange(dst []byte, from, to *av.Layout, dts int64) ([]byte, error)
 	// AppendFrame appends f as whole messages; nothing if the format cannot
 	// carry its codec. An error ends the log.
 	AppendFrame(dst []byte, f *av.Frame) ([]byte, error)
@@ -189,9 +192,10 @@ func (l *Log) write(e bus.Entry) {
 	l.counts.Frames.Add(1)
 }
 
-// changeLayout puts e's layout in force. Running viewers get the new prelude
-// as a message of its own, unless its bytes are those that they have.
+// changeLayout puts e's layout in force. Running viewers get the change as a
+// message of its own, unless the prelude's bytes are those that they have.
 func (l *Log) changeLayout(e bus.Entry) {
+	before := l.layout
 	l.layout = e.Layout
 	selected := e.Layout.Select(l.key.Selection)
 	var plain []byte
@@ -203,7 +207,9 @@ func (l *Log) changeLayout(e bus.Entry) {
 	if l.index.next == 0 {
 		return // nobody runs yet: the first start point has it
 	}
-	begin, _ := l.append(len(plain), func(dst []byte) ([]byte, error) { return l.mux.AppendPrelude(dst, selected, e.DTS) })
+	begin, _ := l.append(len(plain), func(dst []byte) ([]byte, error) {
+		return l.mux.AppendChange(dst, before.Select(l.key.Selection), selected, e.DTS)
+	})
 	if l.head.end() > begin {
 		l.add(e, av.Data)
 	}

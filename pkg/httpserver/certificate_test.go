@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/weirmedia/weir/pkg/httpserver"
+	"github.com/weirmedia/weir/pkg/tlsfile/tlsfiletest"
 )
 
 func withTLS(dir string) *httpserver.Config {
@@ -20,7 +21,7 @@ func withTLS(dir string) *httpserver.Config {
 
 func TestHTTP2(t *testing.T) {
 	dir := t.TempDir()
-	httpserver.WriteCertificate(t, dir, "a")
+	tlsfiletest.Write(t, dir, "a")
 	s := start(t, httpserver.Options{Config: withTLS(dir)}, func(s *httpserver.Server) {
 		s.HandleSuffix(".flv", sayStream("flv"))
 	})

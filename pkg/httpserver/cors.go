@@ -1,6 +1,9 @@
 package httpserver
 
-import "net/http"
+import (
+	"net/http"
+	"net/url"
+)
 
 // preflightSeconds is for how long a browser may remember what it may send: a
 // day, which browsers cut to their own bound (Chromium two hours).
@@ -39,4 +42,17 @@ func (s *Server) allowOrigin(h http.Header) {
 	if origin != "*" {
 		h.Add("Vary", "Origin")
 	}
+}
+
+// OriginAllowed reports whether the page that made the request may play media,
+// as http.allow_origin says. Browsers leave that to the server for WebSocket.
+// Weir's own pages and clients that are no browser always may.
+func (s *Server) OriginAllowed(r *http.Request) bool {
+	origin := r.Header.Get("Origin")
+	switch {
+	case origin == "", s.config.AllowOrigin == "*", origin == s.config.AllowOrigin:
+		return true
+	}
+	u, err := url.Parse(origin)
+	return err == nil && u.Host == r.Host
 }

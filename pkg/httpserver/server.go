@@ -5,7 +5,6 @@ package httpserver
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -18,6 +17,7 @@ import (
 	"github.com/weirmedia/weir/pkg/listen"
 	"github.com/weirmedia/weir/pkg/reason"
 	"github.com/weirmedia/weir/pkg/session"
+	"github.com/weirmedia/weir/pkg/tlsfile"
 )
 
 const (
@@ -98,17 +98,14 @@ func New(o Options) *Server {
 // the certificate.
 func (s *Server) Start() error {
 	if !s.config.TLSListen.Off() {
-		c, err := loadCertificate(s.config.Certificate, s.config.Key, s.log)
+		c, err := tlsfile.Load(s.config.Certificate, s.config.Key, s.log)
 		if err != nil {
 			return fmt.Errorf("http.certificate: %w", err)
 		}
-		s.http.TLSConfig = &tls.Config{
-			MinVersion:     tls.VersionTLS12,
-			GetCertificate: c.get,
-			// Named here because net/http sets HTTP/2 up once: if it happens for
-			// the plain listener, only this tells it that TLS is to come.
-			NextProtos: []string{"h2", "http/1.1"},
-		}
+		s.http.TLSConfig = c.Config()
+		// Named here because net/http sets HTTP/2 up once: if it happens for the
+		// plain listener, only this tells it that TLS is to come.
+		s.http.TLSConfig.NextProtos = []string{"h2", "http/1.1"}
 	}
 	var err error
 	if s.plain, err = s.listen("http.listen", s.config.Listen); err != nil {

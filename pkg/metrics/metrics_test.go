@@ -213,6 +213,8 @@ func (rawMuxer) AppendPrelude(dst []byte, _ *av.Layout, _ int64) ([]byte, error)
 	return append(dst, 'P'), nil
 }
 
+func (rawMuxer) AppendChange(dst []byte, _, _ *av.Layout, _ int64) ([]byte, error) { return dst, nil }
+
 func (rawMuxer) AppendFrame(dst []byte, f *av.Frame) ([]byte, error) {
 	return append(dst, f.Payload...), nil
 }

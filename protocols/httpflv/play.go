@@ -15,6 +15,7 @@ import (
 	"github.com/weirmedia/weir/pkg/reason"
 	"github.com/weirmedia/weir/pkg/session"
 	"github.com/weirmedia/weir/remux/flv"
+	"github.com/weirmedia/weir/remux/websocket"
 )
 
 // protocol names HTTP-FLV in sessions and metrics.
@@ -35,6 +36,10 @@ func (s *service) serve(w http.ResponseWriter, r *http.Request, name string) {
 	})
 	if err != nil {
 		s.refuse(w, r, name, err)
+		return
+	}
+	if websocket.IsUpgrade(r) {
+		s.upgrade(w, r, name, selection, grant)
 		return
 	}
 	w.Header().Set("Content-Type", contentType)
@@ -68,7 +73,9 @@ func (s *service) play(w http.ResponseWriter, r *http.Request, info session.Info
 		writeError(w, err)
 		return
 	}
-	log, release, err := s.host.Delivery.Open(stream.Plain(), fanout.Key{Format: "flv", Selection: selection}, func() fanout.Muxer { return &flv.Muxer{} })
+	options := parseOptions(r.URL.Query())
+	key := fanout.Key{Format: "flv", Selection: selection, Variant: options}
+	log, release, err := s.host.Delivery.Open(stream.Plain(), key, func() fanout.Muxer { return &flv.Muxer{Options: options} })
 	if err != nil {
 		sess.Close(reason.Of(err, reason.InternalError), err)
 		writeError(w, err)
@@ -116,6 +123,12 @@ func parseSelection(q url.Values) (av.Selection, error) {
 		return s, errors.New("audio=0 and video=0 leave nothing to play")
 	}
 	return s, nil
+}
+
+// parseOptions reads ?multitrack=1, by which a player asks for the tracks beyond
+// the first of each kind.
+func parseOptions(q url.Values) flv.Options {
+	return flv.Options{Multitrack: q.Get("multitrack") == "1"}
 }
 
 // credentials takes what the client presented: HTTP authentication first, then

@@ -1,6 +1,6 @@
-// Package httpflv plays streams as FLV over HTTP, at /NAME.flv: an endless FLV
-// file (Adobe, Video File Format Specification 10.1, Annex E) that begins at
-// the newest key frame.
+// Package httpflv plays streams as FLV over HTTP and WebSocket, at /NAME.flv: an
+// endless FLV file (Adobe, Video File Format Specification 10.1, Annex E) that
+// begins at the newest key frame.
 package httpflv
 
 import (

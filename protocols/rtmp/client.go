@@ -3,13 +3,16 @@ package rtmp
 import (
 	"cmp"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
 	"net"
+	"slices"
 	"sync"
 	"time"
 
+	"github.com/weirmedia/weir/pkg/amf0"
 	"github.com/weirmedia/weir/pkg/reason"
 	"github.com/weirmedia/weir/protocols/rtmp/handshake"
 	"github.com/weirmedia/weir/protocols/rtmp/message"
@@ -23,6 +26,9 @@ const (
 	// maxIdleBuffer is how much of a write buffer is kept between writes, in
 	// bytes: most frames fit, and one large key frame is not held for ever.
 	maxIdleBuffer = 256 << 10
+	// maxRedirects bounds how many servers send the client elsewhere in a row.
+	// One balances load; more than a few are a loop.
+	maxRedirects = 5
 )
 
 // ClientOptions configure Publish and Play. The zero value is usable.
@@ -35,6 +41,12 @@ type ClientOptions struct {
 	// Buffered makes WriteTag collect messages: they go out once there are
 	// 64 KiB, or with Flush or Close.
 	Buffered bool
+	// TLS is for rtmps URLs; nil means defaults. An empty ServerName means the
+	// URL's host.
+	TLS *tls.Config
+	// Digest does the handshake of the Flash player. Some old servers withhold
+	// H.264 from clients without it; all others take either.
+	Digest bool
 }
 
 // StatusError is what a server says when it refuses a command or ends a stream
@@ -42,6 +54,19 @@ type ClientOptions struct {
 type StatusError struct {
 	Code        string // such as NetStream.Publish.BadName
 	Description string // for people; may be empty
+	// Redirect is the tcUrl that the server names instead of its own, if it
+	// refuses connect for that.
+	Redirect string
+}
+
+func statusError(s message.Status) *StatusError {
+	e := &StatusError{Code: cmp.Or(s.Code, message.CodeCallFailed), Description: s.Description}
+	if s.Code == message.CodeConnectRejected {
+		ex, _ := s.More.Get("ex")
+		o, _ := amf0.AsObject(ex)
+		e.Redirect = o.String("redirect")
+	}
+	return e
 }
 
 // Error returns code and description.
@@ -58,11 +83,16 @@ type client struct {
 	url     URL
 	net     net.Conn
 	timeout time.Duration // of a write
+	digest  bool
+
+	// reconnect holds the newest wish of the server that was not yet taken.
+	reconnect chan ReconnectRequest
 
 	// Of the reading goroutine.
 	reader *rtmpchunk.Reader
 	window uint64 // acknowledge after so many bytes
 	acked  uint64
+	parts  []rtmpchunk.Message // of an aggregate message, to be received yet
 
 	// Set while connecting, then constant.
 	chunkSize int
@@ -74,20 +104,38 @@ type client struct {
 	broken      error // of the first write that failed: the chunk stream ends inside a message
 }
 
-// dial connects to the server, does the handshake and connect, and then open,
-// all while ctx lasts.
+// dial connects to the server, or the one that it redirects to, does the
+// handshake and connect, and then open, all while ctx lasts.
 func dial(ctx context.Context, rawURL string, o ClientOptions, info message.Connect, open func(*client) error) (*client, error) {
 	u, err := ParseURL(rawURL)
 	if err != nil {
 		return nil, err
 	}
-	var d net.Dialer
-	nc, err := d.DialContext(ctx, "tcp", u.Host)
+	for redirects := 0; ; redirects++ {
+		c, err := dialServer(ctx, u, o, info, open)
+		var status *StatusError
+		if !errors.As(err, &status) || status.Redirect == "" {
+			return c, err
+		}
+		if redirects == maxRedirects {
+			return nil, fmt.Errorf("%w (after %d redirects)", err, redirects)
+		}
+		if u, err = u.elsewhere(status.Redirect); err != nil {
+			return nil, fmt.Errorf("rtmp: redirected: %w", err)
+		}
+	}
+}
+
+func dialServer(ctx context.Context, u URL, o ClientOptions, info message.Connect, open func(*client) error) (*client, error) {
+	nc, err := dialTransport(ctx, u, o.TLS)
 	if err != nil {
 		return nil, fmt.Errorf("rtmp: %w", err)
 	}
 	stop := context.AfterFunc(ctx, func() { _ = nc.Close() }) // whatever uses it then fails
-	c := &client{url: u, net: nc, timeout: cmp.Or(o.WriteTimeout, writeTimeout), window: ackWindow, chunkSize: rtmpchunk.DefaultChunkSize}
+	c := &client{
+		url: u, net: nc, timeout: cmp.Or(o.WriteTimeout, writeTimeout), digest: o.Digest, window: ackWindow,
+		chunkSize: rtmpchunk.DefaultChunkSize, reconnect: make(chan ReconnectRequest, 1),
+	}
 	info.FlashVer = cmp.Or(o.Agent, info.FlashVer)
 	if err = c.connect(info); err == nil {
 		err = open(c)
@@ -102,6 +150,15 @@ func dial(ctx context.Context, rawURL string, o ClientOptions, info message.Conn
 	return c, nil
 }
 
+func dialTransport(ctx context.Context, u URL, settings *tls.Config) (net.Conn, error) {
+	if u.TLS {
+		d := tls.Dialer{Config: settings} // which fills in the server's name
+		return d.DialContext(ctx, "tcp", u.Host)
+	}
+	var d net.Dialer
+	return d.DialContext(ctx, "tcp", u.Host)
+}
+
 // unexpected marks the end of the connection as unexpected.
 func unexpected(err error) error {
 	if err == io.EOF {
@@ -112,12 +169,13 @@ func unexpected(err error) error {
 
 // connect does the handshake and the connect command (section 7.2.1.1).
 func (c *client) connect(info message.Connect) error {
-	if err := handshake.Client(c.net); err != nil {
+	if err := c.shakeHands(); err != nil {
 		return err
 	}
 	// A server whose messages are as large as the format allows must be playable.
 	c.reader = rtmpchunk.NewReader(c.net, rtmpchunk.Limits{MaxMessage: rtmpchunk.MaxPayload})
 	info.App, info.TCURL = c.url.App, c.url.TCURL()
+	info.More = append(slices.Clip(info.More), amf0.Property{Name: "capsEx", Value: float64(capsReconnect)})
 	call := info.Command()
 	c.transaction = call.TransactionID
 	if err := c.send(c.appendCommand(nil, 0, call)); err != nil {
@@ -130,6 +188,15 @@ func (c *client) connect(info message.Connect) error {
 	b = rtmpchunk.AppendSetChunkSize(b, clientChunkSize)
 	c.chunkSize = clientChunkSize
 	return c.send(b)
+}
+
+func (c *client) shakeHands() error {
+	if !c.digest {
+		return handshake.Client(c.net)
+	}
+	// A server that is not Adobe's is as good; nothing proves anything here.
+	_, err := handshake.ClientDigest(c.net, handshake.Scheme1)
+	return err
 }
 
 // createStream asks for a message stream (section 7.2.1.3).
@@ -201,10 +268,10 @@ func (c *client) result(transaction float64) (message.Command, error) {
 		status, _ := message.ParseStatus(cmd)
 		switch {
 		case cmd.Name == message.NameOnStatus && status.Level == message.LevelError:
-			return message.Command{}, &StatusError{status.Code, status.Description}
+			return message.Command{}, statusError(status)
 		case cmd.TransactionID != transaction:
 		case cmd.Name == message.NameError, cmd.Name == message.NameResult && status.Level == message.LevelError:
-			return message.Command{}, &StatusError{cmp.Or(status.Code, message.CodeCallFailed), status.Description}
+			return message.Command{}, statusError(status)
 		case cmd.Name == message.NameResult:
 			return cmd, nil
 		}
@@ -217,15 +284,32 @@ func (c *client) nextCommand() (message.Command, error) {
 		if err != nil {
 			return message.Command{}, err
 		}
-		if m.Type == rtmpchunk.TypeCommandAMF0 {
-			return message.ParseCommand(m.Payload)
+		if m.Type == rtmpchunk.TypeCommandAMF0 || m.Type == rtmpchunk.TypeCommandAMF3 {
+			return parseCommand(m)
 		}
 	}
 }
 
-// receive returns the next message, having done what the protocol itself asks
-// for: acknowledgements and the answers to pings.
+// receive returns the next message, be it by itself or part of an aggregate
+// message, having done what the protocol itself asks for.
 func (c *client) receive() (rtmpchunk.Message, error) {
+	for len(c.parts) == 0 {
+		m, err := c.receiveWhole()
+		if err != nil || m.Type != rtmpchunk.TypeAggregate {
+			return m, err
+		}
+		if c.parts, err = rtmpchunk.SplitAggregate(m); err != nil {
+			return m, err
+		}
+	}
+	m := c.parts[0]
+	c.parts = c.parts[1:]
+	return m, nil
+}
+
+// receiveWhole reads a message and sends acknowledgements and the answers to
+// pings.
+func (c *client) receiveWhole() (rtmpchunk.Message, error) {
 	m, err := c.reader.ReadMessage()
 	if err != nil {
 		return m, err

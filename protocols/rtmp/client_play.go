@@ -1,7 +1,6 @@
 package rtmp
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -132,8 +131,8 @@ func (p *PlayClient) next(untilStart bool) (*flv.Tag, error) {
 				p.eof = true
 				_ = p.net.SetReadDeadline(time.Now().Add(eofPatience)) // fails if closed: so does reading
 			}
-		case rtmpchunk.TypeCommandAMF0:
-			started, err := p.obey(m.Payload)
+		case rtmpchunk.TypeCommandAMF0, rtmpchunk.TypeCommandAMF3:
+			started, err := p.obey(m)
 			if err != nil || (started && untilStart) {
 				return nil, err
 			}
@@ -149,25 +148,27 @@ func isProtocolData(payload []byte) bool {
 }
 
 // obey treats a command of the server. The error tells how playing ends.
-func (p *PlayClient) obey(payload []byte) (started bool, err error) {
-	cmd, err := message.ParseCommand(payload)
+func (p *PlayClient) obey(m rtmpchunk.Message) (started bool, err error) {
+	cmd, err := parseCommand(m)
 	if err != nil {
 		return false, err
 	}
 	status, ok := message.ParseStatus(cmd)
 	switch {
 	case cmd.Name == message.NameError: // to play, the only call that is open
-		return false, &StatusError{cmp.Or(status.Code, message.CodeCallFailed), status.Description}
+		return false, statusError(status)
 	case !ok || cmd.Name != message.NameOnStatus:
 		return false, nil
 	case status.Level == message.LevelError:
-		return false, &StatusError{status.Code, status.Description}
+		return false, statusError(status)
 	}
 	switch status.Code {
 	case message.CodePlayStart:
 		return true, nil
 	case message.CodePlayStop, message.CodePlayUnpublishNotify:
 		return false, io.EOF
+	case message.CodeReconnectRequest:
+		p.requested(status)
 	}
 	return false, nil
 }

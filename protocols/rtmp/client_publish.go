@@ -76,7 +76,7 @@ func (c *client) publish() error {
 			return nil
 		case ok && cmd.Name == message.NameOnStatus && status.Level == message.LevelError,
 			cmd.Name == message.NameError && cmd.TransactionID == call.TransactionID:
-			return &StatusError{status.Code, status.Description}
+			return statusError(status)
 		}
 	}
 }
@@ -214,8 +214,12 @@ func (p *PublishClient) follow() error {
 			return err
 		}
 		status, ok := message.ParseStatus(cmd)
-		if ok && cmd.Name == message.NameOnStatus && (status.Level == message.LevelError || status.Code == message.CodeConnectClosed) {
-			return &StatusError{status.Code, status.Description}
+		switch {
+		case !ok || cmd.Name != message.NameOnStatus:
+		case status.Level == message.LevelError, status.Code == message.CodeConnectClosed:
+			return statusError(status)
+		case status.Code == message.CodeReconnectRequest:
+			p.requested(status)
 		}
 	}
 }

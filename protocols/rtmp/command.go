@@ -18,6 +18,14 @@ import (
 // authTimeout bounds the question whether a client may publish or play.
 const authTimeout = 10 * time.Second
 
+// parseCommand reads a message of one of the two command types.
+func parseCommand(m rtmpchunk.Message) (message.Command, error) {
+	if m.Type == rtmpchunk.TypeCommandAMF3 {
+		return message.ParseCommandAMF3(m.Payload)
+	}
+	return message.ParseCommand(m.Payload)
+}
+
 // handleCommand answers a command that came on message stream id.
 func (c *conn) handleCommand(id uint32, cmd message.Command) error {
 	if c.connect == nil && cmd.Name != message.NameConnect {
@@ -78,12 +86,12 @@ func (c *conn) handleConnect(cmd message.Command) error {
 	b := rtmpchunk.AppendWindowAckSize(nil, ackWindow)
 	b = rtmpchunk.AppendSetPeerBandwidth(b, ackWindow, rtmpchunk.BandwidthDynamic)
 	b = rtmpchunk.AppendSetChunkSize(b, uint32(c.server.config.ChunkSize))
-	b = c.appendCommand(b, 0, message.ConnectResult(cmd.TransactionID, amf0.Object{
+	b = c.appendCommand(b, 0, message.ConnectResult(cmd.TransactionID, append(amf0.Object{
 		// Clients parse this version; it is that of the server which the
 		// specification describes. 31 is every capability it has.
 		{Name: "fmsVer", Value: "FMS/3,0,1,123"},
 		{Name: "capabilities", Value: 31.0},
-	}, info.ObjectEncoding))
+	}, capabilities()...), info.ObjectEncoding))
 	return c.write(b)
 }
 
@@ -137,13 +145,14 @@ func (c *conn) notify(cmd message.Command, name, code string) error {
 // request is what publish and play have in common: a stream, and leave to use it.
 type request struct {
 	name  string
+	query url.Values
 	grant auth.Grant
 }
 
 // admit finds out which stream a command is about and whether the client may
 // do action with it. The error carries the reason.
 func (c *conn) admit(action auth.Action, key string) (request, error) {
-	name, query, err := streamname.Join(c.connect.App, key)
+	name, query, err := streamname.Join(vhostToQuery(c.connect.App), vhostToQuery(key))
 	if err != nil {
 		return request{}, err
 	}
@@ -156,19 +165,13 @@ func (c *conn) admit(action auth.Action, key string) (request, error) {
 	defer cancel()
 	grant, err := c.server.host.Auth.Authorize(ctx, auth.Request{
 		Action: action, Stream: name, Protocol: protocol, Remote: c.remote.Addr(),
-		Credentials: credentials(query), Query: query,
+		Credentials: credentials(query, c.connect.TCURL), Query: query,
 	})
-	return request{name, grant}, err
-}
-
-// credentials takes user, password and token from the query of a stream key,
-// where encoders without fields for them put them.
-func credentials(query url.Values) auth.Credentials {
-	return auth.Credentials{User: query.Get("user"), Password: query.Get("pass"), Token: query.Get("token")}
+	return request{name, query, grant}, err
 }
 
 func (c *conn) info(action session.Action, stream string) session.Info {
-	info := session.Info{Protocol: protocol, Action: action, Stream: stream, Remote: c.remote.String(), Transport: "tcp"}
+	info := session.Info{Protocol: protocol, Action: action, Stream: stream, Remote: c.remote.String(), Transport: c.transport()}
 	if c.connect != nil {
 		info.Agent = c.connect.FlashVer
 	}

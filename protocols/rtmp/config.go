@@ -12,13 +12,19 @@ import (
 
 // Config is the section "rtmp".
 type Config struct {
-	Listen config.Listen `yaml:"listen"`
+	// Listen is the address for plain RTMP, TLSListen the one for RTMPS, which is
+	// open if there are Certificate and Key.
+	Listen    config.Listen `yaml:"listen"`
+	TLSListen config.Listen `yaml:"tls_listen"`
+	// Certificate (chain) and Key are PEM files, read again when they change.
+	Certificate string `yaml:"certificate"`
+	Key         string `yaml:"key"`
 	// ChunkSize is the size in bytes of the chunks that are sent.
 	ChunkSize int `yaml:"chunk_size"`
 	// HandshakeTimeout bounds the time from connecting to the first publish or
 	// play, and the time without one later on.
 	HandshakeTimeout config.Duration `yaml:"handshake_timeout"`
-	// MaxConnections bounds the open connections.
+	// MaxConnections bounds the open connections of the two listeners, each.
 	MaxConnections int `yaml:"max_connections"`
 	// MaxMessage bounds the payload of one received message, MaxChunkStreams
 	// the chunk streams of one connection.
@@ -32,10 +38,14 @@ var _ plugin.Config = (*Config)(nil)
 // more.
 const maxChunkSize = 65536
 
+// defaultTLSListen is next to RTMP's own port; that of RTMPS, 443, is HTTPS's.
+const defaultTLSListen = ":1936"
+
 // New returns the defaults.
 func New() plugin.Config {
 	return &Config{
-		Listen: ":1935",
+		Listen:    ":1935",
+		TLSListen: defaultTLSListen,
 		// Chunks this large leave all audio and nearly all video frames in one
 		// piece: a header each instead of one every 128 or 4096 bytes. ffmpeg,
 		// librtmp, GStreamer and VLC accept it.
@@ -50,6 +60,10 @@ func New() plugin.Config {
 // Validate reports the first setting that cannot be used.
 func (c *Config) Validate() error {
 	switch {
+	case (c.Certificate == "") != (c.Key == ""):
+		return errors.New("certificate: needs both certificate and key")
+	case c.Certificate == "" && !c.TLSListen.Off() && c.TLSListen != defaultTLSListen:
+		return errors.New("tls_listen: needs certificate and key")
 	case c.ChunkSize < rtmpchunk.DefaultChunkSize || c.ChunkSize > maxChunkSize:
 		return fmt.Errorf("chunk_size: must be %d..%d, is %d", rtmpchunk.DefaultChunkSize, maxChunkSize, c.ChunkSize)
 	case c.HandshakeTimeout <= 0:

@@ -121,13 +121,16 @@ func (c *conn) contain(f func() error) (err error) {
 func (c *conn) run() error {
 	c.expectWithin(time.Duration(c.server.config.HandshakeTimeout))
 	_ = c.net.SetWriteDeadline(time.Now().Add(writeTimeout)) // a dead connection shows when it is used
-	if err := handshake.Server(c.net); err != nil {
-		switch {
-		case err == io.EOF:
-			return errNothingSent
-		case isTimeout(err):
-			return reason.Wrap(reason.HandshakeTimeout, err)
-		}
+	err := c.secure()
+	if err == nil {
+		err = handshake.Server(c.net)
+	}
+	switch {
+	case err == io.EOF:
+		return errNothingSent
+	case isTimeout(err):
+		return reason.Wrap(reason.HandshakeTimeout, err)
+	case err != nil:
 		return err
 	}
 	c.reader = rtmpchunk.NewReader(c.net, rtmpchunk.Limits{
@@ -257,15 +260,27 @@ func (c *conn) handle(m rtmpchunk.Message) error {
 	if err := c.acknowledge(); err != nil {
 		return err
 	}
+	return c.dispatch(m)
+}
+
+func (c *conn) dispatch(m rtmpchunk.Message) error {
 	switch m.Type {
 	case rtmpchunk.TypeAudio, rtmpchunk.TypeVideo, rtmpchunk.TypeDataAMF0, rtmpchunk.TypeDataAMF3:
 		return c.media(m)
-	case rtmpchunk.TypeCommandAMF0:
-		cmd, err := message.ParseCommand(m.Payload)
+	case rtmpchunk.TypeCommandAMF0, rtmpchunk.TypeCommandAMF3:
+		cmd, err := parseCommand(m)
 		if err != nil {
 			return err
 		}
 		return c.handleCommand(m.StreamID, cmd)
+	case rtmpchunk.TypeAggregate:
+		parts, err := rtmpchunk.SplitAggregate(m)
+		for _, part := range parts {
+			if err := c.dispatch(part); err != nil {
+				return err
+			}
+		}
+		return err
 	case rtmpchunk.TypeWindowAckSize:
 		size, err := rtmpchunk.ParseWindowAckSize(m.Payload)
 		if err != nil {
@@ -278,10 +293,6 @@ func (c *conn) handle(m rtmpchunk.Message) error {
 		// TCP knows what arrived; the bandwidth limit is the peer's to apply.
 	case rtmpchunk.TypeSharedObjectAMF0, rtmpchunk.TypeSharedObjectAMF3:
 		c.ignore("shared object message")
-	case rtmpchunk.TypeCommandAMF3:
-		c.ignore("AMF3 command")
-	case rtmpchunk.TypeAggregate:
-		c.ignore("aggregate message")
 	default:
 		c.ignore("unknown message type")
 	}

@@ -2,10 +2,12 @@ package rtmp_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log"
 	"log/slog"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -67,6 +69,34 @@ func ExamplePublish() {
 	}
 	fmt.Println("closed:", publisher.Close())
 	// Output: closed: <nil>
+}
+
+// A publisher that comes back whenever its connection breaks.
+func ExampleReconnector() {
+	address, stop := serve()
+	defer stop()
+
+	attempts := 0
+	again := rtmp.Reconnector{MinDelay: time.Millisecond, Failed: func(err error, delay time.Duration) {
+		fmt.Println("failed:", err)
+	}}
+	err := again.Run(context.Background(), func(ctx context.Context) error {
+		if attempts++; attempts == 1 {
+			return errors.New("the network is down")
+		}
+		publisher, err := rtmp.Publish(ctx, "rtmp://"+address+"/live/music", rtmp.ClientOptions{})
+		if err != nil {
+			return err
+		}
+		if err := publisher.WriteTag(flv.AudioTag, 0, mp3); err != nil {
+			return err
+		}
+		return publisher.Close()
+	})
+	fmt.Println("ended:", err, "after", attempts, "attempts")
+	// Output:
+	// failed: the network is down
+	// ended: <nil> after 2 attempts
 }
 
 func ExamplePlay() {

@@ -13,6 +13,7 @@ import (
 	"github.com/weirmedia/weir/pkg/reason"
 	"github.com/weirmedia/weir/pkg/session"
 	"github.com/weirmedia/weir/protocols/rtmp/message"
+	"github.com/weirmedia/weir/remux/flv"
 	"github.com/weirmedia/weir/remux/rtmpchunk"
 )
 
@@ -22,6 +23,7 @@ type playing struct {
 	session *session.Session
 	cancel  context.CancelFunc // ends the wait for the stream
 	waited  chan struct{}      // closed when the wait is over
+	options flv.Options
 
 	mu        sync.Mutex
 	view      *bus.View // nil while the stream is awaited
@@ -46,10 +48,16 @@ func (c *conn) handlePlay(id uint32, cmd message.Command) error {
 		return c.fail(id, message.CodePlayFailed, err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	p := &playing{stream: id, session: s, cancel: cancel, waited: make(chan struct{})}
+	p := &playing{stream: id, session: s, cancel: cancel, waited: make(chan struct{}), options: c.options(r)}
 	c.play = p
 	go c.awaitStream(ctx, p, r.name)
 	return nil
+}
+
+// options returns how the player wants its media: further tracks go only to
+// those that announced that they know them, or whose URL asks.
+func (c *conn) options(r request) flv.Options {
+	return flv.Options{Multitrack: has(c.connect, capsMultitrack) || r.query.Get("multitrack") == "1"}
 }
 
 // startViewer hands the writing side of the connection to the delivery.
@@ -81,7 +89,7 @@ func (c *conn) goodbye(id uint32, why reason.Reason) []byte {
 	default:
 		status.Level, status.Code = message.LevelError, message.CodePlayFailed
 	}
-	b := rtmpchunk.AppendUserControl(nil, rtmpchunk.UserControl{Event: rtmpchunk.EventStreamEOF, Value: id})
+	b := rtmpchunk.AppendUserControl(c.appendReconnect(nil, why), rtmpchunk.UserControl{Event: rtmpchunk.EventStreamEOF, Value: id})
 	return c.appendCommand(b, id, message.OnStatus(status))
 }
 
@@ -121,9 +129,13 @@ func (c *conn) playStart(id uint32, name string) []byte {
 // holds p.mu.
 func (c *conn) follow(p *playing) {
 	size := c.server.config.ChunkSize
-	key := fanout.Key{Format: "rtmp", Selection: p.selection, Variant: p.stream}
+	type variant struct { // what tells wire logs apart
+		stream  uint32
+		options flv.Options
+	}
+	key := fanout.Key{Format: "rtmp", Selection: p.selection, Variant: variant{p.stream, p.options}}
 	log, release, err := c.server.host.Delivery.Open(p.view, key, func() fanout.Muxer {
-		return &rtmpchunk.Muxer{StreamID: p.stream, ChunkSize: size}
+		return &rtmpchunk.Muxer{StreamID: p.stream, ChunkSize: size, Options: p.options}
 	})
 	if err != nil {
 		c.viewer.Close(reason.Of(err, reason.InternalError), err)

@@ -19,6 +19,8 @@ type publishing struct {
 	session *session.Session
 	pub     *bus.Publisher
 	demuxer flv.Demuxer
+	pace    pace
+	server  *Server
 	counted uint64 // bytes already in the session's counters
 }
 
@@ -39,7 +41,7 @@ func (c *conn) handlePublish(id uint32, cmd message.Command) error {
 		s.Close(reason.Of(err, reason.InternalError), err)
 		return c.fail(id, message.CodePublishBadName, err)
 	}
-	c.publish = &publishing{stream: id, session: s, pub: pub, counted: c.reader.BytesRead()}
+	c.publish = &publishing{server: c.server, stream: id, session: s, pub: pub, counted: c.reader.BytesRead()}
 	b := rtmpchunk.AppendUserControl(nil, rtmpchunk.UserControl{Event: rtmpchunk.EventStreamBegin, Value: id})
 	b = c.appendCommand(b, id, message.OnStatus(message.Status{
 		Level: message.LevelStatus, Code: message.CodePublishStart, Description: r.name + " is now published",
@@ -64,18 +66,18 @@ func (c *conn) media(m rtmpchunk.Message) error {
 		m.Type = rtmpchunk.TypeDataAMF0
 		m.Payload = m.Payload[min(1, len(m.Payload)):]
 	}
-	packet, err := p.demuxer.Decode(flv.TagType(m.Type), m.Timestamp, m.Payload)
-	if err != nil {
-		return err
+	packets, err := p.demuxer.Decode(flv.TagType(m.Type), m.Timestamp, m.Payload)
+	for _, packet := range packets {
+		if packet.Kind == flv.IgnoredPacket {
+			c.ignore(packet.Why)
+		} else if err := p.deliver(packet); err != nil {
+			return err
+		}
 	}
-	if packet.Kind == flv.IgnoredPacket {
-		c.ignore(packet.Why)
-		return nil
-	}
-	return p.deliver(packet)
+	return err
 }
 
-// deliver hands what a message held to the bus.
+// deliver hands a part of what a message held to the bus.
 func (p *publishing) deliver(packet flv.Packet) error {
 	var err error
 	if packet.Track != nil {
@@ -88,6 +90,9 @@ func (p *publishing) deliver(packet flv.Packet) error {
 	}
 	if f := packet.Frame; f != nil && err == nil {
 		f.Arrival = av.Now()
+		if p.pace.slow(f) {
+			p.server.warnSlowClock(p.session)
+		}
 		p.session.Counters().FramesIn.Add(1)
 		err = p.pub.Write(f)
 	}
@@ -106,9 +111,9 @@ func (c *conn) endPublish(end ended) {
 	p.received(c.reader.BytesRead())
 	if end.why != reason.Unpublished && end.why != reason.ClientClosed {
 		// The connection may be broken already: then there is nobody to tell.
-		_ = c.command(p.stream, message.OnStatus(message.Status{
+		_ = c.write(c.appendCommand(c.appendReconnect(nil, end.why), p.stream, message.OnStatus(message.Status{
 			Level: message.LevelError, Code: message.CodePublishBadName, Description: farewellText(end),
-		}))
+		})))
 	}
 	p.session.Close(end.why, end.err)
 	c.setIdle(true)

@@ -5,6 +5,7 @@ package rtmp
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -13,10 +14,12 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/weirmedia/weir/pkg/config"
 	"github.com/weirmedia/weir/pkg/listen"
 	"github.com/weirmedia/weir/pkg/plugin"
 	"github.com/weirmedia/weir/pkg/reason"
 	"github.com/weirmedia/weir/pkg/session"
+	"github.com/weirmedia/weir/pkg/tlsfile"
 )
 
 // protocol names RTMP in sessions and metrics.
@@ -24,10 +27,12 @@ const protocol = "rtmp"
 
 // Server accepts RTMP connections. It is made by Config.Start.
 type Server struct {
-	config   *Config
-	host     *plugin.Host
-	ignored  *prometheus.CounterVec
-	listener *listen.Limited // nil if off
+	config  *Config
+	host    *plugin.Host
+	ignored *prometheus.CounterVec
+	slow    prometheus.Counter // publishers whose clock hardly advances
+	plain   *listen.Limited    // nil if off
+	tls     *listen.Limited    // nil if off
 
 	mu       sync.Mutex
 	conns    map[*conn]struct{}
@@ -44,45 +49,89 @@ func newServer(c *Config, h *plugin.Host) (*Server, error) {
 			Name: "weir_rtmp_ignored_messages_total",
 			Help: "Media messages of publishers that were left out, by cause.",
 		}, []string{"cause"}),
+		slow: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "weir_rtmp_slow_clocks_total",
+			Help: "Publishers whose timestamps hardly advance, such as seconds for milliseconds.",
+		}),
 	}
-	if err := h.Metrics.Register(s.ignored); err != nil {
-		return nil, fmt.Errorf("rtmp: %w", err)
+	for _, c := range []prometheus.Collector{s.ignored, s.slow} {
+		if err := h.Metrics.Register(c); err != nil {
+			return nil, fmt.Errorf("rtmp: %w", err)
+		}
 	}
 	return s, nil
 }
 
 func (s *Server) start() error {
-	if s.config.Listen.Off() {
-		return nil
+	var certificate *tlsfile.Certificate
+	var err error
+	if s.config.Certificate != "" && !s.config.TLSListen.Off() {
+		if certificate, err = tlsfile.Load(s.config.Certificate, s.config.Key, s.host.Log); err != nil {
+			return fmt.Errorf("rtmp.certificate: %w", err)
+		}
 	}
-	l, err := listen.TCP("rtmp.listen", s.config.Listen.String())
-	if err != nil {
+	if s.plain, err = s.listen("rtmp.listen", s.config.Listen); err != nil {
 		return err
 	}
-	full := fmt.Errorf("rtmp.max_connections: all %d are in use", s.config.MaxConnections)
-	s.listener = listen.Limit(l, s.config.MaxConnections, func(remote net.Addr) {
-		s.host.Sessions.Refuse(session.Info{Protocol: protocol, Remote: remote.String()}, reason.LimitReached, full)
-	})
-	s.running.Add(1)
-	go s.accept()
+	if certificate != nil {
+		if s.tls, err = s.listen("rtmp.tls_listen", s.config.TLSListen); err != nil {
+			s.closeListeners() // nothing was accepted yet
+			return err
+		}
+		settings := certificate.Config()
+		s.running.Add(1)
+		go s.accept(s.tls, func(nc net.Conn) net.Conn { return tls.Server(nc, settings) })
+	}
+	if s.plain != nil {
+		s.running.Add(1)
+		go s.accept(s.plain, func(nc net.Conn) net.Conn { return nc })
+	}
 	return nil
 }
 
-// Addr returns the address that the server listens on, or nil if it is off.
-func (s *Server) Addr() net.Addr {
-	if s.listener == nil {
-		return nil
+// listen returns nil if the listener is off.
+func (s *Server) listen(key string, address config.Listen) (*listen.Limited, error) {
+	if address.Off() {
+		return nil, nil
 	}
-	return s.listener.Addr()
+	l, err := listen.TCP(key, address.String())
+	if err != nil {
+		return nil, err
+	}
+	full := fmt.Errorf("rtmp.max_connections: all %d are in use", s.config.MaxConnections)
+	return listen.Limit(l, s.config.MaxConnections, func(remote net.Addr) {
+		s.host.Sessions.Refuse(session.Info{Protocol: protocol, Remote: remote.String()}, reason.LimitReached, full)
+	}), nil
 }
 
-func (s *Server) accept() {
+func (s *Server) closeListeners() {
+	for _, l := range []*listen.Limited{s.plain, s.tls} {
+		if l != nil {
+			_ = l.Close() // closing twice does no harm
+		}
+	}
+}
+
+// Addr returns the address of plain RTMP, or nil if it is off.
+func (s *Server) Addr() net.Addr { return addr(s.plain) }
+
+// TLSAddr returns the address of RTMPS, or nil if it is off.
+func (s *Server) TLSAddr() net.Addr { return addr(s.tls) }
+
+func addr(l *listen.Limited) net.Addr {
+	if l == nil {
+		return nil
+	}
+	return l.Addr()
+}
+
+func (s *Server) accept(l *listen.Limited, wrap func(net.Conn) net.Conn) {
 	defer s.running.Done()
 	for {
-		nc, err := s.listener.Accept()
+		nc, err := l.Accept()
 		switch {
 		case err == nil:
-			s.serve(nc)
+			s.serve(wrap(nc))
 		case errors.Is(err, net.ErrClosed):
 			return
 		default: // too many open files, most likely: give others time to close some
@@ -117,9 +166,7 @@ func (s *Server) Drain() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.draining = true
-	if s.listener != nil {
-		_ = s.listener.Close() // closing twice does no harm
-	}
+	s.closeListeners()
 }
 
 // Close implements plugin.Service. Sessions are ended by the registry; Close
@@ -140,6 +187,13 @@ func (s *Server) Close(ctx context.Context) error {
 	s.each(func(c *conn) { _ = c.net.Close() })
 	<-done
 	return fmt.Errorf("rtmp: connections cut off: %w", ctx.Err())
+}
+
+// warnSlowClock tells the operator what a publisher's viewers will notice.
+func (s *Server) warnSlowClock(p *session.Session) {
+	s.slow.Inc()
+	s.host.Log.Warn("timestamps hardly advance; does the encoder send seconds for milliseconds?",
+		"stream", p.Info().Stream, "session", p.ID(), "remote", p.Info().Remote)
 }
 
 func (s *Server) each(f func(c *conn)) {

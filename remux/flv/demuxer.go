@@ -1,13 +1,9 @@
 package flv
 
 import (
-	"bytes"
 	"fmt"
 
 	"github.com/weirmedia/weir/pkg/av"
-	"github.com/weirmedia/weir/pkg/codec/aac"
-	"github.com/weirmedia/weir/pkg/codec/h264"
-	"github.com/weirmedia/weir/pkg/codec/mp3"
 	"github.com/weirmedia/weir/pkg/reason"
 )
 
@@ -28,11 +24,12 @@ const (
 	MetadataPacket
 	// ScriptPacket holds a Frame of av.ScriptTrack.
 	ScriptPacket
-	// EndPacket is the end of the video sequence. Streams may go on after it.
+	// EndPacket is the end of a track's sequence. Streams may go on after it.
 	EndPacket
 )
 
-// Packet is what one tag holds. The fields that its Kind does not name are zero.
+// Packet is a part of what a tag holds. The fields that its Kind does not name
+// are zero.
 type Packet struct {
 	Kind  PacketKind
 	Track *av.Track
@@ -41,207 +38,167 @@ type Packet struct {
 	Metadata av.Metadata
 	// Hinted tells which kinds of track the metadata announces.
 	Hinted [av.Kinds]bool
-	// Why tells in a few words why the tag was ignored. It is one of a small
-	// fixed set, so that the caller can count by it and log each once.
+	// Why tells in a few words why this was ignored. It is one of a small fixed
+	// set, so that the caller can count by it and log each once.
 	Why string
 }
 
-// Track ids of what a Demuxer finds.
+// Track ids of what a publisher without multitrack has: video track i has the
+// id 2*i, audio track i has 2*i + 1.
 const (
 	VideoTrackID = 0
 	AudioTrackID = 1
 )
 
-// maxConfig bounds codec configurations in bytes, as every viewer gets a copy
-// when it joins. Real ones have fewer than 200.
-const maxConfig = 64 << 10
+const (
+	// maxConfig bounds codec configurations in bytes, as every viewer gets a
+	// copy when it joins. Real ones have fewer than 200.
+	maxConfig = 64 << 10
+	// maxTracks bounds the tracks of one publisher, and by that its memory.
+	// Encoders send up to six video tracks and as many for sound.
+	maxTracks = 32
+)
 
 const (
 	whyEmpty     = "empty body"
 	whyNoConfig  = "no codec configuration yet"
 	whyUnchanged = "unchanged codec configuration"
+	whyCommand   = "video command frame"
+	whyTracks    = "too many tracks"
 )
 
 // Demuxer turns the tags of one publisher into tracks, frames and metadata. The
 // zero value is ready. It is not safe for concurrent use.
 type Demuxer struct {
-	clock        clock
-	video, audio *av.Track
-	// nalLengthSize belongs to video.
-	nalLengthSize int
+	clock clock
+	// sources are the tracks by id, some of them still without a configuration.
+	sources map[int]*source
+	packets []Packet
 }
 
-// Decode returns what a tag, or an RTMP message with the same body, holds. The
-// timestamp is in milliseconds modulo 2^32. Frames have the times of the
-// publisher's clock, unwrapped over all tags so that audio and video stay
-// together; Layout and Arrival are left to others. Payloads alias body, which
-// must not change afterwards.
+// Decode returns what a tag, or an RTMP message with the same body, holds: one
+// Packet mostly, more if several tracks share it, none if it only prepares what
+// comes later. They are valid until the next call. The timestamp is in
+// milliseconds modulo 2^32. Frames have the times of the publisher's clock,
+// unwrapped over all tags so that audio and video stay together; Layout and
+// Arrival are left to others. Payloads alias body, which must not change
+// afterwards.
 //
-// What is unknown or of no use is ignored. An error, with reason.BadMedia,
-// means that a codec configuration or an access unit is broken; the Demuxer
-// itself can go on with the next tag.
-func (d *Demuxer) Decode(t TagType, timestamp uint32, body []byte) (Packet, error) {
-	if len(body) == 0 {
-		return ignored(whyEmpty), nil
-	}
-	var p Packet
+// Both the bodies of the FLV specification and those of Enhanced RTMP are read.
+// What is unknown or of no use is ignored. An error, with reason.BadMedia, means
+// that a header, a codec configuration or an access unit is broken; the packets
+// before it are returned, and the Demuxer can go on with the next tag.
+func (d *Demuxer) Decode(t TagType, timestamp uint32, body []byte) ([]Packet, error) {
+	d.packets = d.packets[:0]
 	var err error
-	switch t {
-	case VideoTag:
-		p, err = d.decodeVideo(timestamp, body)
-	case AudioTag:
-		p, err = d.decodeAudio(timestamp, body)
-	case ScriptTag:
-		p = d.decodeScript(timestamp, body)
+	switch {
+	case len(body) == 0:
+		d.ignore(whyEmpty)
+	case t == VideoTag && body[0]&videoExHeader != 0:
+		err = d.decodeEnhanced(av.Video, timestamp, body)
+	case t == VideoTag:
+		err = d.decodeVideo(timestamp, body)
+	case t == AudioTag && body[0]>>4 == soundExHeader:
+		err = d.decodeEnhanced(av.Audio, timestamp, body)
+	case t == AudioTag:
+		err = d.decodeAudio(timestamp, body)
+	case t == ScriptTag:
+		d.emit(d.decodeScript(timestamp, body))
 	default:
-		p = ignored("unknown tag type")
+		d.ignore("unknown tag type")
 	}
 	if err != nil {
-		return Packet{}, reason.Wrap(reason.BadMedia, fmt.Errorf("flv: tag at %d ms: %w", timestamp, err))
+		err = reason.Wrap(reason.BadMedia, fmt.Errorf("flv: tag at %d ms: %w", timestamp, err))
 	}
-	return p, nil
+	return d.packets, err
 }
+
+func (d *Demuxer) emit(p Packet) { d.packets = append(d.packets, p) }
+
+func (d *Demuxer) ignore(why string) { d.emit(ignored(why)) }
 
 func ignored(why string) Packet { return Packet{Kind: IgnoredPacket, Why: why} }
 
-func (d *Demuxer) decodeVideo(timestamp uint32, body []byte) (Packet, error) {
-	if body[0]&videoEnhanced != 0 {
-		return ignored("unsupported video codec: Enhanced RTMP"), nil
+// source returns what is known of track number of kind k, nil if the publisher
+// has too many tracks.
+func (d *Demuxer) source(k av.Kind, number int) *source {
+	id := 2*number + VideoTrackID
+	if k == av.Audio {
+		id = 2*number + AudioTrackID
 	}
-	frameType, codec := body[0]>>4, body[0]&0x0F
-	switch {
-	case frameType == frameCommand:
-		return ignored("video command frame"), nil
-	case codec == codecAVC:
-		return d.decodeAVC(timestamp, frameType == frameKey, body)
+	s := d.sources[id]
+	if s != nil || len(d.sources) >= maxTracks {
+		return s
 	}
-	return ignored(unsupportedVideo[codec]), nil
+	if d.sources == nil {
+		d.sources = make(map[int]*source)
+	}
+	s = &source{id: id}
+	d.sources[id] = s
+	return s
 }
 
-// decodeAVC reads an AVCVIDEOPACKET (E.4.3.2).
-func (d *Demuxer) decodeAVC(timestamp uint32, key bool, body []byte) (Packet, error) {
-	if len(body) >= 2 && body[1] == avcEndOfSequence {
-		return Packet{Kind: EndPacket}, nil
-	}
-	if len(body) < avcHeaderSize {
-		return Packet{}, fmt.Errorf("avc header truncated: %d bytes, need %d", len(body), avcHeaderSize)
-	}
-	payload := body[avcHeaderSize:]
-	switch body[1] {
-	case avcSequenceHeader:
-		return d.setVideo(payload)
-	case avcNALUs:
+// configure gives s a configuration.
+func (d *Demuxer) configure(s *source, c av.Codec, config []byte) error {
+	changed, err := s.configure(c, config)
+	switch {
+	case err != nil:
+		return err
+	case changed:
+		d.emit(Packet{Kind: ConfigPacket, Track: s.track})
 	default:
-		return ignored("unknown AVC packet type"), nil
+		d.ignore(whyUnchanged)
 	}
-	switch {
-	case d.video == nil:
-		return ignored(whyNoConfig), nil
-	case len(payload) == 0:
-		return ignored(whyEmpty), nil
-	}
-	if err := h264.CheckNALs(payload, d.nalLengthSize); err != nil {
-		return Packet{}, fmt.Errorf("video frame: %w", err)
-	}
-	// The composition time is a signed number of 24 bits.
-	offset := int32(uint32(body[2])<<24|uint32(body[3])<<16|uint32(body[4])<<8) >> 8
-	return d.frame(d.video, timestamp, int64(offset), key, payload), nil
+	return nil
 }
 
-func (d *Demuxer) setVideo(config []byte) (Packet, error) {
-	if d.video != nil && bytes.Equal(d.video.Config, config) {
-		return ignored(whyUnchanged), nil
+// unit is an access unit as a tag has it.
+type unit struct {
+	codec     av.Codec
+	timestamp uint32
+	nanos     int64 // to add to timestamp
+	offset    int64 // PTS - DTS in milliseconds
+	key       bool
+	untold    bool // whether it is key, the tag does not say
+	channels  int  // as the tag has it; only G.711 has nothing better
+	payload   []byte
+}
+
+// frame emits u as a frame of s.
+func (d *Demuxer) frame(s *source, u unit) error {
+	if len(u.payload) == 0 {
+		d.ignore(whyEmpty)
+		return nil
 	}
-	if len(config) > maxConfig {
-		return Packet{}, fmt.Errorf("avc configuration: %d bytes, limit %d", len(config), maxConfig)
+	changed, why := s.prepare(u)
+	if why != "" {
+		d.ignore(why)
+		return nil
 	}
-	record, err := h264.ParseConfig(config)
+	payload, err := s.check(u.payload)
 	if err != nil {
-		return Packet{}, err
+		return err
 	}
-	track, err := h264.TrackFromConfig(VideoTrackID, bytes.Clone(config))
-	if err != nil {
-		return Packet{}, err
-	}
-	d.video, d.nalLengthSize = track, record.LengthSize
-	return Packet{Kind: ConfigPacket, Track: track}, nil
-}
-
-func (d *Demuxer) decodeAudio(timestamp uint32, body []byte) (Packet, error) {
-	switch format := body[0] >> 4; format {
-	case soundAAC:
-		return d.decodeAAC(timestamp, body)
-	case soundMP3, soundMP38kHz:
-		return d.decodeMP3(timestamp, body[mp3HeaderSize:]), nil
-	default:
-		return ignored(unsupportedSound[format]), nil
-	}
-}
-
-// decodeAAC reads an AACAUDIODATA (E.4.2.2).
-func (d *Demuxer) decodeAAC(timestamp uint32, body []byte) (Packet, error) {
-	if len(body) < aacHeaderSize {
-		return Packet{}, fmt.Errorf("aac header truncated: %d bytes, need %d", len(body), aacHeaderSize)
-	}
-	payload := body[aacHeaderSize:]
-	has := d.audio != nil && d.audio.Codec == av.AAC
-	switch {
-	case body[1] == aacSequenceHeader:
-		return d.setAAC(payload)
-	case body[1] != aacRaw:
-		return ignored("unknown AAC packet type"), nil
-	case !has:
-		return ignored(whyNoConfig), nil
-	case len(payload) == 0:
-		return ignored(whyEmpty), nil
-	}
-	return d.frame(d.audio, timestamp, 0, false, payload), nil
-}
-
-func (d *Demuxer) setAAC(config []byte) (Packet, error) {
-	if d.audio != nil && d.audio.Codec == av.AAC && bytes.Equal(d.audio.Config, config) {
-		return ignored(whyUnchanged), nil
-	}
-	if len(config) > maxConfig {
-		return Packet{}, fmt.Errorf("aac configuration: %d bytes, limit %d", len(config), maxConfig)
-	}
-	track, err := aac.TrackFromConfig(AudioTrackID, bytes.Clone(config))
-	if err != nil {
-		return Packet{}, err
-	}
-	d.audio = track
-	return Packet{Kind: ConfigPacket, Track: track}, nil
-}
-
-// decodeMP3 takes the configuration from the header of every frame.
-func (d *Demuxer) decodeMP3(timestamp uint32, payload []byte) Packet {
 	if len(payload) == 0 {
-		return ignored(whyEmpty)
+		d.ignore(whyEmpty)
+		return nil
 	}
-	h, err := mp3.ParseHeader(payload)
-	if err != nil {
-		return ignored("MP3 frame without a Layer III header")
-	}
-	a := d.audio
-	changed := a == nil || a.Codec != av.MP3 || a.SampleRate != h.SampleRate || a.Channels != h.Channels
-	if changed {
-		d.audio = h.Track(AudioTrackID)
-	}
-	p := d.frame(d.audio, timestamp, 0, false, payload)
-	if changed {
-		p.Track = d.audio
-	}
-	return p
-}
-
-// frame makes a FramePacket; offset is PTS - DTS in milliseconds.
-func (d *Demuxer) frame(t *av.Track, timestamp uint32, offset int64, key bool, payload []byte) Packet {
-	ms := d.clock.advance(timestamp)
-	return Packet{Kind: FramePacket, Frame: &av.Frame{
-		Track:   t,
-		DTS:     ms * nanosecondsPerMillisecond,
-		PTS:     (ms + offset) * nanosecondsPerMillisecond,
-		Key:     key,
+	dts := d.clock.advance(u.timestamp)*nanosecondsPerMillisecond + u.nanos
+	p := Packet{Kind: FramePacket, Frame: &av.Frame{
+		Track:   s.track,
+		DTS:     dts,
+		PTS:     dts + u.offset*nanosecondsPerMillisecond,
+		Key:     u.key || u.untold && s.startsAt(payload),
 		Payload: payload,
 	}}
+	if changed {
+		p.Track = s.track
+	}
+	d.emit(p)
+	return nil
+}
+
+// signed24 reads a composition time: a signed number of 24 bits.
+func signed24(b []byte) int64 {
+	return int64(int32(uint32(b[0])<<24|uint32(b[1])<<16|uint32(b[2])<<8) >> 8)
 }

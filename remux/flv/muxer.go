@@ -7,51 +7,61 @@ import (
 	"github.com/weirmedia/weir/pkg/reason"
 )
 
-// Muxer writes frames as FLV tags. FLV has one video and one audio track: of a
-// layout with more, the prelude describes the first of each, and the caller
-// hands over no frames of the others. The zero value is ready; having no state,
-// it is safe for concurrent use.
-type Muxer struct{}
+// Muxer writes frames as FLV tags. Codecs that FLV has no number for go out by
+// Enhanced RTMP. The first track of each kind that FLV can carry goes out as if
+// it were the only one. The zero value is ready; having no state, it is safe for
+// concurrent use.
+type Muxer struct {
+	Options
+}
 
 // AppendPrelude appends the tags that a viewer needs before frames of layout l:
 // metadata, stamped 0 as it has no time (ffmpeg takes a later one for a track of
 // text), then the sequence headers, stamped with dts, in nanoseconds. It
 // fails with reason.Unsupported, and returns dst as it was, if l has tracks and
 // FLV can carry none of them, or if one has a header beyond MaxBodySize.
-func (*Muxer) AppendPrelude(dst []byte, l *av.Layout, dts int64) ([]byte, error) {
-	video, audio := carried(l, av.Video), carried(l, av.Audio)
-	if len(l.Tracks) > 0 && video == nil && audio == nil {
-		return dst, reason.Wrap(reason.Unsupported, fmt.Errorf("flv cannot carry %s", l.Tracks[0].Codec))
-	}
-	at := Milliseconds(dts)
-	out, err := appendBody(dst, ScriptTag, 0, AppendMetadataBody(nil, l))
+func (m *Muxer) AppendPrelude(dst []byte, l *av.Layout, dts int64) ([]byte, error) {
+	bodies, err := PreludeBodies(l, dts, m.Options)
 	if err != nil {
 		return dst, err
 	}
-	for _, t := range []*av.Track{video, audio} {
-		if t == nil {
-			continue
+	return appendBodies(dst, bodies, dts)
+}
+
+// AppendChange appends what a viewer of frames of layout from needs before
+// those of layout to. Otherwise it is like AppendPrelude.
+func (m *Muxer) AppendChange(dst []byte, from, to *av.Layout, dts int64) ([]byte, error) {
+	bodies, err := ChangedBodies(from, to, dts, m.Options)
+	if err != nil {
+		return dst, err
+	}
+	return appendBodies(dst, bodies, dts)
+}
+
+func appendBodies(dst []byte, bodies []Body, dts int64) (out []byte, err error) {
+	out = dst
+	for _, b := range bodies {
+		at := Milliseconds(dts)
+		if b.Kind == av.Data {
+			at = 0
 		}
-		body, ok := AppendConfigBody(nil, t)
-		if !ok {
-			continue
-		}
-		if out, err = appendBody(out, TagTypeOf(t.Kind), at, body); err != nil {
+		if out, err = appendBody(out, TagTypeOf(b.Kind), at, b.Bytes); err != nil {
 			return dst, err
 		}
 	}
 	return out, nil
 }
 
-// AppendFrame appends f as one tag, or nothing if FLV cannot carry its codec.
-// It fails with reason.Unsupported, and returns dst as it was, if f is larger
-// than a tag can be. It does not allocate if dst has room.
-func (*Muxer) AppendFrame(dst []byte, f *av.Frame) ([]byte, error) {
-	if !Carries(f.Track.Codec) {
+// AppendFrame appends f as one tag, or nothing if AppendBodyHeader leaves it
+// out. It fails with reason.Unsupported, and returns dst as it was, if f is
+// larger than a tag can be. It does not allocate if dst has room.
+func (m *Muxer) AppendFrame(dst []byte, f *av.Frame) ([]byte, error) {
+	var room [MaxHeaderSize]byte
+	head, at, ok := AppendBodyHeader(room[:0], f, m.Options)
+	if !ok {
 		return dst, nil
 	}
-	var room [avcHeaderSize]byte
-	return appendBody(dst, TagTypeOf(f.Track.Kind), Milliseconds(f.DTS), AppendBodyHeader(room[:0], f), f.Payload)
+	return appendBody(dst, TagTypeOf(f.Track.Kind), at, head, f.Payload)
 }
 
 func appendBody(dst []byte, t TagType, at uint32, parts ...[]byte) ([]byte, error) {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"math"
 	"reflect"
+	"slices"
 	"testing"
 
 	"github.com/weirmedia/weir/pkg/amf0"
@@ -119,7 +120,7 @@ func TestAppendPrelude(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := AppendTag(nil, ScriptTag, 0, AppendMetadataBody(nil, l))
+	want := AppendTag(nil, ScriptTag, 0, AppendMetadataBody(nil, l, 1234_400_000, Options{}))
 	want = AppendTag(want, VideoTag, 1234, unhex(t, "1700000000"+avcRecord))
 	want = AppendTag(want, AudioTag, 1234, unhex(t, "af00"+asc))
 	if !bytes.Equal(got, want) {
@@ -200,12 +201,13 @@ func TestAppendMetadataBody(t *testing.T) {
 		{"nothing", av.Layout{Ready: true}, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			got, err := amf0.Decode(AppendMetadataBody(nil, &c.layout))
+			got, err := amf0.Decode(AppendMetadataBody(nil, &c.layout, 1500_000_000, Options{}))
 			if err != nil || len(got) != 2 || got[0] != "onMetaData" {
 				t.Fatalf("values %v, %v", got, err)
 			}
-			if fields := got[1].(amf0.ECMAArray); len(fields) != len(c.want) || (len(fields) > 0 && !reflect.DeepEqual(fields, c.want)) {
-				t.Errorf("got  %v\nwant %v", fields, c.want)
+			want := append(slices.Clip(c.want), amf0.Property{Name: "streamTime", Value: 1500.0})
+			if fields := got[1].(amf0.ECMAArray); !reflect.DeepEqual(fields, want) {
+				t.Errorf("got  %v\nwant %v", fields, want)
 			}
 		})
 	}
@@ -237,5 +239,31 @@ func BenchmarkAppendFrame(b *testing.B) {
 		if _, err := m.AppendFrame(dst, f); err != nil {
 			b.Fatal(err)
 		}
+	}
+}
+
+// In the middle of a stream only what is new goes out.
+func TestAppendChange(t *testing.T) {
+	video, audio := videoTrack(t), audioTrack(t)
+	from := &av.Layout{Tracks: []*av.Track{video}, Ready: true}
+	to := &av.Layout{Tracks: []*av.Track{video, audio}, Ready: true}
+	m := new(Muxer)
+	const dts = 1234_000_000
+	got, err := m.AppendChange([]byte("x"), from, to, dts)
+	want := AppendTag([]byte("x"), ScriptTag, 0, AppendMetadataBody(nil, to, dts, Options{}))
+	want = AppendTag(want, AudioTag, 1234, unhex(t, "af00"+asc))
+	if err != nil || !bytes.Equal(got, want) {
+		t.Errorf("a track more: %v\ngot  %x\nwant %x", err, got, want)
+	}
+	if got, err := m.AppendChange([]byte("x"), to, to, dts); err != nil || string(got) != "x" {
+		t.Errorf("nothing changed: %x, %v", got, err)
+	}
+	none := &av.Layout{Tracks: []*av.Track{{}}}
+	if got, err := m.AppendChange([]byte("x"), to, none, dts); reason.Of(err, "") != reason.Unsupported || string(got) != "x" {
+		t.Errorf("to what FLV cannot carry: %x, %v", got, err)
+	}
+	whole, _ := m.AppendPrelude(nil, to, dts)
+	if got, err := m.AppendChange(nil, none, to, dts); err != nil || !bytes.Equal(got, whole) {
+		t.Errorf("from what FLV cannot carry: %x, %v; want the whole prelude", got, err)
 	}
 }

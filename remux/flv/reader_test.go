@@ -116,29 +116,17 @@ func TestReaderDoesNotTrustSizes(t *testing.T) {
 func TestRoundTrip(t *testing.T) {
 	for name, wantFrames := range map[string]int{"bframes.flv": 29, "mp3.flv": 10} {
 		t.Run(name, func(t *testing.T) {
-			file, err := os.ReadFile(filepath.Join("testdata", name))
-			if err != nil {
-				t.Fatal(err)
-			}
-			tags, err := readAll(bytes.NewReader(file))
-			if err != io.EOF {
-				t.Fatal(err)
-			}
-			var d Demuxer
+			d := new(Demuxer)
 			var want, got []byte
 			frames, keys, reordered := 0, 0, 0
-			for _, tag := range tags {
-				p, err := d.Decode(tag.Type, tag.Timestamp, tag.Body)
+			for _, tag := range fixture(t, name) {
+				p, err := decodeOne(t, d, tag.Type, tag.Timestamp, tag.Body)
 				if err != nil {
 					t.Fatal(err)
 				}
 				switch p.Kind {
 				case ConfigPacket:
-					body, ok := AppendConfigBody(nil, p.Track)
-					if !ok {
-						t.Fatal("no sequence header")
-					}
-					got = AppendTag(got, TagTypeOf(p.Track.Kind), tag.Timestamp, body)
+					got = AppendTag(got, TagTypeOf(p.Track.Kind), tag.Timestamp, configBody(p.Track, singleTrack))
 				case FramePacket:
 					frames++
 					if p.Frame.Key {
@@ -163,17 +151,31 @@ func TestRoundTrip(t *testing.T) {
 			if frames != wantFrames {
 				t.Errorf("%d frames, want %d", frames, wantFrames)
 			}
-			if d.video != nil && (keys != 2 || reordered == 0) {
+			if trackOf(d, VideoTrackID) != nil && (keys != 2 || reordered == 0) {
 				t.Errorf("%d key frames, %d reordered", keys, reordered)
 			}
 		})
 	}
 }
 
+// fixture returns the tags of a file in testdata.
+func fixture(t *testing.T, name string) []Tag {
+	t.Helper()
+	file, err := os.ReadFile(filepath.Join("testdata", name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	tags, err := readAll(bytes.NewReader(file))
+	if err != io.EOF {
+		t.Fatal(err)
+	}
+	return tags
+}
+
 // FuzzReader reads any bytes as an FLV file, demuxes what it finds and muxes it
 // again: the second round must give the same frames.
 func FuzzReader(f *testing.F) {
-	for _, name := range []string{"bframes.flv", "mp3.flv"} {
+	for _, name := range []string{"bframes.flv", "mp3.flv", "hdr.flv", "vp9.flv", "multitrack.flv", "eac3.flv"} {
 		file, err := os.ReadFile(filepath.Join("testdata", name))
 		if err != nil {
 			f.Fatal(err)
@@ -197,46 +199,92 @@ func FuzzReader(f *testing.F) {
 	})
 }
 
-// FuzzDecode gives a tag to Demuxers that know both codec configurations.
+// FuzzDecode gives a tag to Demuxers that know codec configurations.
 func FuzzDecode(f *testing.F) {
 	f.Fuzz(func(t *testing.T, tag byte, timestamp uint32, body []byte) {
 		checkTag(t, configured(t), configured(t), Tag{Type: TagType(tag), Timestamp: timestamp, Body: body})
+		checkTag(t, wellConfigured(t), wellConfigured(t), Tag{Type: TagType(tag), Timestamp: timestamp, Body: body})
 	})
+}
+
+var everything = Options{Multitrack: true, Nanoseconds: true}
+
+// sameTime compares the DTS that came out with the one that went in, to the
+// nanosecond if body can say it and modulo 2^31 ms, which the clock unwraps.
+func sameTime(out, in int64, body []byte) bool {
+	if enhanced := body[0]&videoExHeader != 0; enhanced && out%nanosecondsPerMillisecond != (in%nanosecondsPerMillisecond+nanosecondsPerMillisecond)%nanosecondsPerMillisecond {
+		return false
+	}
+	return Milliseconds(out) == Milliseconds(in)
 }
 
 // checkTag demuxes tag with first, muxes what it holds and demuxes that with
 // second.
 func checkTag(t *testing.T, first, second *Demuxer, tag Tag) {
 	t.Helper()
-	p, err := first.Decode(tag.Type, tag.Timestamp, tag.Body)
-	if err != nil {
-		if reason.Of(err, "") != reason.BadMedia || p.Kind != IgnoredPacket {
-			t.Fatalf("%+v beside error %v", p, err)
-		}
-		return
+	packets, err := first.Decode(tag.Type, tag.Timestamp, tag.Body)
+	if err != nil && reason.Of(err, "") != reason.BadMedia {
+		t.Fatalf("reason %q of %v", reason.Of(err, ""), err)
 	}
-	if p.Kind == IgnoredPacket && p.Why == "" {
-		t.Fatal("ignored without a reason")
+	if len(first.sources) > maxTracks || len(packets) > len(tag.Body)+1 {
+		t.Fatalf("%d tracks, %d packets from %d bytes", len(first.sources), len(packets), len(tag.Body))
 	}
-	if p.Kind == ConfigPacket {
-		body, _ := AppendConfigBody(nil, p.Track)
-		if q, err := second.Decode(TagTypeOf(p.Track.Kind), tag.Timestamp, body); err != nil || q.Kind != ConfigPacket {
-			t.Fatalf("configuration %x comes back as %+v, %v", p.Track.Config, q, err)
-		}
+	for _, p := range packets {
+		checkPacket(t, second, p)
+	}
+}
+
+func checkPacket(t *testing.T, second *Demuxer, p Packet) {
+	t.Helper()
+	if (p.Kind == IgnoredPacket) != (p.Why != "") || (p.Kind == ConfigPacket && p.Track == nil) {
+		t.Fatalf("packet %+v", p)
+	}
+	if p.Track != nil {
+		checkConfig(t, second, p.Track)
 	}
 	if p.Frame != nil {
 		checkFrame(t, second, p.Frame)
 	}
 	l := &av.Layout{Metadata: p.Metadata, Hinted: p.Hinted}
-	if len(AppendMetadataBody(nil, l)) > 10*maxMetadata {
+	if len(AppendMetadataBody(nil, l, 0, everything)) > 10*maxMetadata {
 		t.Fatalf("metadata of %d fields grows without bound", len(p.Metadata))
+	}
+}
+
+// alone returns the layout of a track in multitrack form, if there is one, and
+// the form. The track in front is there to be the first.
+func alone(track *av.Track) (*av.Layout, form) {
+	front := &av.Track{ID: -2, Kind: track.Kind, Codec: av.AAC}
+	l := &av.Layout{Tracks: []*av.Track{front, track}}
+	if form := everything.formOf(l, track); track.ID > AudioTrackID && form == multitrack {
+		return l, form
+	}
+	return nil, singleTrack
+}
+
+// checkConfig muxes the headers of track and demuxes them with d.
+func checkConfig(t *testing.T, d *Demuxer, track *av.Track) {
+	t.Helper()
+	_, form := alone(track)
+	for _, b := range appendTrackBodies(nil, track, form) {
+		packets, err := d.Decode(TagTypeOf(b.Kind), 0, b.Bytes)
+		if err != nil {
+			t.Fatalf("%x of %+v comes back as %v", b.Bytes, track, err)
+		}
+		for _, p := range packets {
+			if p.Kind == ConfigPacket && (p.Track.Codec != track.Codec || !bytes.Equal(p.Track.Config, track.Config)) {
+				t.Fatalf("%+v comes back as %+v", track, p.Track)
+			}
+		}
 	}
 }
 
 // checkFrame muxes f and demuxes it with d.
 func checkFrame(t *testing.T, d *Demuxer, f *av.Frame) {
 	t.Helper()
-	tag, err := new(Muxer).AppendFrame(AppendFileHeader(nil, true, true), f)
+	muxed := *f
+	muxed.Layout, _ = alone(f.Track)
+	tag, err := (&Muxer{everything}).AppendFrame(AppendFileHeader(nil, true, true), &muxed)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -244,12 +292,12 @@ func checkFrame(t *testing.T, d *Demuxer, f *av.Frame) {
 	if err != io.EOF || len(tags) != 1 {
 		t.Fatalf("%d tags, %v", len(tags), err)
 	}
-	p, err := d.Decode(tags[0].Type, tags[0].Timestamp, tags[0].Body)
-	if err != nil || p.Frame == nil {
-		t.Fatalf("%+v comes back as %+v, %v", f, p, err)
+	packets, err := d.Decode(tags[0].Type, tags[0].Timestamp, tags[0].Body)
+	if err != nil || len(packets) != 1 || packets[0].Frame == nil {
+		t.Fatalf("%+v comes back as %+v, %v", f, packets, err)
 	}
-	g := p.Frame
-	if g.PTS-g.DTS != f.PTS-f.DTS || Milliseconds(g.DTS) != Milliseconds(f.DTS) || g.Key != f.Key || g.Track.Codec != f.Track.Codec || !bytes.Equal(g.Payload, f.Payload) {
+	g := packets[0].Frame
+	if g.PTS-g.DTS != f.PTS-f.DTS || !sameTime(g.DTS, f.DTS, tags[0].Body) || g.Key != f.Key || g.Track.Codec != f.Track.Codec || !bytes.Equal(g.Payload, f.Payload) {
 		t.Fatalf("%+v comes back as %+v", f, g)
 	}
 }

@@ -1,6 +1,8 @@
 package flv
 
 import (
+	"math"
+
 	"github.com/weirmedia/weir/pkg/amf0"
 	"github.com/weirmedia/weir/pkg/av"
 )
@@ -82,22 +84,22 @@ func scalars(fields amf0.Object) av.Metadata {
 }
 
 func hints(fields amf0.Object) (hinted [av.Kinds]bool) {
-	hinted[av.Video] = announced(fields, "hasVideo", "videocodecid", unsupportedVideo[:], "width", "height")
-	hinted[av.Audio] = announced(fields, "hasAudio", "audiocodecid", unsupportedSound[:], "audiosamplerate", "audiochannels")
+	hinted[av.Video] = announced(fields, av.Video, "hasVideo", "videocodecid", "width", "height")
+	hinted[av.Audio] = announced(fields, av.Audio, "hasAudio", "audiocodecid", "audiosamplerate", "audiochannels")
 	return hinted
 }
 
-// announced tells whether fields announce a track that the Demuxer will find. The
-// has flag and the codec say it outright; without them, nominal values above
+// announced tells whether fields announce a track of kind k that the Demuxer will
+// find. The has flag and the codec say it outright; without them, nominal values above
 // zero do. Codecs that will be ignored are no track.
-func announced(fields amf0.Object, has, codec string, unsupported []string, nominal ...string) bool {
+func announced(fields amf0.Object, k av.Kind, has, codec string, nominal ...string) bool {
 	flag, flagged := fields.Get(has)
 	if flagged && (flag == false || flag == 0.0) {
 		return false
 	}
 	switch id, _ := fields.Get(codec); id := id.(type) {
 	case float64:
-		return id >= 0 && id < float64(len(unsupported)) && unsupported[int(id)] == ""
+		return supported(k, id)
 	case string: // "avc1", "mp4a" and other names
 		return id != ""
 	}
@@ -107,4 +109,20 @@ func announced(fields amf0.Object, has, codec string, unsupported []string, nomi
 		}
 	}
 	return flagged && (flag == true || flag == 1.0)
+}
+
+// supported tells whether the Demuxer reads the codec with the number id, which
+// is an old one or a FourCC.
+func supported(k av.Kind, id float64) bool {
+	unsupported := &unsupportedVideo
+	if k == av.Audio {
+		unsupported = &unsupportedSound
+	}
+	switch {
+	case !(id >= 0 && id <= math.MaxUint32): // so written, it holds for NaN
+		return false
+	case id < float64(len(unsupported)):
+		return unsupported[int(id)] == ""
+	}
+	return FourCC(id).Codec(k) != av.Unknown
 }

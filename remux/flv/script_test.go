@@ -2,6 +2,7 @@ package flv
 
 import (
 	"fmt"
+	"math"
 	"reflect"
 	"strings"
 	"testing"
@@ -50,7 +51,7 @@ func TestDecodeMetadata(t *testing.T) {
 		{"no fields at all", []any{"onMetaData", amf0.ECMAArray{}}, nil, [av.Kinds]bool{}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			p, err := new(Demuxer).Decode(ScriptTag, 0, amf0.Append(nil, c.values...))
+			p, err := decodeOne(t, new(Demuxer), ScriptTag, 0, amf0.Append(nil, c.values...))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -70,6 +71,10 @@ func TestHints(t *testing.T) {
 		{"nothing", nil, false, false},
 		{"codec ids", amf0.Object{{Name: "videocodecid", Value: 7.0}, {Name: "audiocodecid", Value: 2.0}}, true, true},
 		{"codec names", amf0.Object{{Name: "videocodecid", Value: "avc1"}, {Name: "audiocodecid", Value: "mp4a"}}, true, true},
+		{"FourCCs", amf0.Object{{Name: "videocodecid", Value: 1752589105.0}, {Name: "audiocodecid", Value: 1332770163.0}}, true, true},
+		{"FourCCs that are ignored", amf0.Object{{Name: "videocodecid", Value: 1332770163.0}, {Name: "audiocodecid", Value: 1752589105.0}}, false, false},
+		{"HEVC by the informal id, G.711", amf0.Object{{Name: "videocodecid", Value: 12.0}, {Name: "audiocodecid", Value: 7.0}}, true, true},
+		{"codec id that is no number", amf0.Object{{Name: "videocodecid", Value: math.NaN()}}, false, false},
 		{"flags", amf0.Object{{Name: "hasVideo", Value: true}, {Name: "hasAudio", Value: 1.0}}, true, true},
 		{"a flag beats the codec", amf0.Object{{Name: "hasAudio", Value: false}, {Name: "audiocodecid", Value: 10.0}}, false, false},
 		{"codecs that are ignored", amf0.Object{{Name: "videocodecid", Value: 2.0}, {Name: "width", Value: 320.0}, {Name: "audiocodecid", Value: 11.0}, {Name: "hasAudio", Value: true}}, false, false},
@@ -90,7 +95,7 @@ func TestDecodeScript(t *testing.T) {
 	cue := amf0.Append(nil, "onCuePoint", amf0.Object{{Name: "name", Value: "one"}})
 	wrapped := append(amf0.Append(nil, "@setDataFrame"), cue...)
 	for name, body := range map[string][]byte{"plain": cue, "wrapped": wrapped} {
-		p, err := new(Demuxer).Decode(ScriptTag, 500, body)
+		p, err := decodeOne(t, new(Demuxer), ScriptTag, 500, body)
 		want := Packet{Kind: ScriptPacket, Frame: &av.Frame{Track: av.ScriptTrack, DTS: 500e6, PTS: 500e6, Payload: cue}}
 		if err != nil || !reflect.DeepEqual(p, want) {
 			t.Errorf("%s: got %+v, %v", name, p, err)
@@ -111,7 +116,7 @@ func TestDecodeScriptIgnores(t *testing.T) {
 		amf0.Append(nil, "onMetaData"),
 	} {
 		t.Run(fmt.Sprint(i), func(t *testing.T) {
-			p, err := new(Demuxer).Decode(ScriptTag, 0, body)
+			p, err := decodeOne(t, new(Demuxer), ScriptTag, 0, body)
 			if err != nil || p.Kind != IgnoredPacket || p.Why == "" {
 				t.Errorf("%x: %+v, %v", body, p, err)
 			}

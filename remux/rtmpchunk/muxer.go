@@ -24,43 +24,55 @@ type Muxer struct {
 	StreamID uint32
 	// ChunkSize in bytes is what the player was told by Set Chunk Size.
 	ChunkSize int
+	flv.Options
 }
 
 // AppendPrelude appends what a player needs before frames of layout l: the
 // onMetaData message, stamped 0 as in FLV, and the codec headers, stamped with
-// dts, in nanoseconds. It fails with reason.Unsupported if RTMP can carry none of l's tracks.
+// dts, in nanoseconds. It fails with reason.Unsupported, and returns dst as it
+// was, if l has tracks and RTMP can carry none of them.
 func (m *Muxer) AppendPrelude(dst []byte, l *av.Layout, dts int64) ([]byte, error) {
-	at := flv.Milliseconds(dts)
-	out := m.append(dst, av.Data, 0, flv.AppendMetadataBody(nil, l))
-	carried := len(l.Tracks) == 0
-	for _, kind := range []av.Kind{av.Video, av.Audio} {
-		t := l.First(kind)
-		if t == nil || !flv.Carries(t.Codec) {
-			continue
-		}
-		carried = true
-		if body, ok := flv.AppendConfigBody(nil, t); ok {
-			out = m.append(out, kind, at, body)
-		}
+	bodies, err := flv.PreludeBodies(l, dts, m.Options)
+	if err != nil {
+		return dst, err
 	}
-	if !carried {
-		return dst, reason.Wrap(reason.Unsupported, fmt.Errorf("rtmp cannot carry %s", l.Tracks[0].Codec))
-	}
-	return out, nil
+	return m.appendBodies(dst, bodies, dts), nil
 }
 
-// AppendFrame appends f as one message, or nothing if RTMP cannot carry its
-// codec. It does not allocate if dst has room.
+// AppendChange appends what a player of frames of layout from needs before
+// those of layout to. Otherwise it is like AppendPrelude.
+func (m *Muxer) AppendChange(dst []byte, from, to *av.Layout, dts int64) ([]byte, error) {
+	bodies, err := flv.ChangedBodies(from, to, dts, m.Options)
+	if err != nil {
+		return dst, err
+	}
+	return m.appendBodies(dst, bodies, dts), nil
+}
+
+func (m *Muxer) appendBodies(dst []byte, bodies []flv.Body, dts int64) []byte {
+	for _, b := range bodies {
+		at := flv.Milliseconds(dts)
+		if b.Kind == av.Data {
+			at = 0
+		}
+		dst = m.append(dst, b.Kind, at, b.Bytes)
+	}
+	return dst
+}
+
+// AppendFrame appends f as one message, or nothing if flv.AppendBodyHeader
+// leaves it out. It fails with reason.Unsupported, and returns dst as it was, if
+// f is larger than a message can be. It does not allocate if dst has room.
 func (m *Muxer) AppendFrame(dst []byte, f *av.Frame) ([]byte, error) {
-	if !flv.Carries(f.Track.Codec) {
+	var room [flv.MaxHeaderSize]byte
+	head, at, ok := flv.AppendBodyHeader(room[:0], f, m.Options)
+	if !ok {
 		return dst, nil
 	}
-	var room [16]byte
-	head := flv.AppendBodyHeader(room[:0], f)
 	if n := len(head) + len(f.Payload); n > MaxPayload {
 		return dst, reason.Wrap(reason.Unsupported, fmt.Errorf("rtmp message of %d bytes, limit %d", n, MaxPayload))
 	}
-	return m.append(dst, f.Track.Kind, flv.Milliseconds(f.DTS), head, f.Payload), nil
+	return m.append(dst, f.Track.Kind, at, head, f.Payload), nil
 }
 
 func (m *Muxer) append(dst []byte, kind av.Kind, at uint32, parts ...[]byte) []byte {

@@ -34,19 +34,18 @@ func TestMuxerWritesMessages(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			video, _ := flv.AppendConfigBody(nil, l.Tracks[0])
-			audio, _ := flv.AppendConfigBody(nil, l.Tracks[1])
 			want := []Message{
-				{Header{dataChunkStream, TypeDataAMF0, 1, 0}, flv.AppendMetadataBody(nil, l)},
-				{Header{videoChunkStream, TypeVideo, 1, uint32(at)}, video},
-				{Header{audioChunkStream, TypeAudio, 1, uint32(at)}, audio},
+				{Header{dataChunkStream, TypeDataAMF0, 1, 0}, flv.AppendMetadataBody(nil, l, at*ms, flv.Options{})},
+				{Header{videoChunkStream, TypeVideo, 1, uint32(at)}, append([]byte{0x17, 0, 0, 0, 0}, l.Tracks[0].Config...)},
+				{Header{audioChunkStream, TypeAudio, 1, uint32(at)}, append([]byte{0xAF, 0}, l.Tracks[1].Config...)},
 			}
 			for i, f := range frames {
 				if b, err = m.AppendFrame(b, f); err != nil {
 					t.Fatal(err)
 				}
 				h := Header{[]uint32{videoChunkStream, audioChunkStream, dataChunkStream}[i], []Type{TypeVideo, TypeAudio, TypeDataAMF0}[i], 1, uint32(at)}
-				want = append(want, Message{h, append(flv.AppendBodyHeader(nil, f), f.Payload...)})
+				head, _, _ := flv.AppendBodyHeader(nil, f, flv.Options{})
+				want = append(want, Message{h, append(head, f.Payload...)})
 			}
 			r := NewReader(bytes.NewReader(b), Limits{})
 			for i, w := range want {
@@ -62,6 +61,64 @@ func TestMuxerWritesMessages(t *testing.T) {
 				t.Fatalf("after the last message: %v", err)
 			}
 		}
+	}
+}
+
+// Enhanced headers and tracks that are not the first of their kind.
+func TestMuxerWritesEnhancedMessages(t *testing.T) {
+	l := &av.Layout{Ready: true, Tracks: []*av.Track{
+		{ID: 0, Kind: av.Video, Codec: av.H265, Config: []byte{1}, SideInfo: []byte{5}},
+		{ID: 3, Kind: av.Audio, Codec: av.Opus, Config: []byte{2}},
+		{ID: 2, Kind: av.Video, Codec: av.AV1, Config: []byte{3}},
+	}}
+	frames := []*av.Frame{
+		{Track: l.Tracks[0], Layout: l, DTS: 40e6, PTS: 41e6, Key: true, Payload: []byte("a")},
+		{Track: l.Tracks[1], Layout: l, DTS: 40e6 + 5, PTS: 40e6 + 5, Payload: []byte("b")},
+		{Track: l.Tracks[2], Layout: l, DTS: 40e6 + 600_000, PTS: 40e6 + 600_000, Payload: []byte("c")},
+	}
+	header := []string{"\x90hvc1\x01", "\xd4hvc1\x05", "\x90Opus\x02"}
+	for _, c := range []struct {
+		name    string
+		options flv.Options
+		want    []string // payloads after the metadata
+		last    uint32   // timestamp of the last
+	}{
+		{"as every player reads it", flv.Options{}, append(header[:3:3], "\x91hvc1\x00\x00\x01a", "\x91Opusb"), 40},
+		{"multitrack", flv.Options{Multitrack: true},
+			[]string{header[0], header[1], "\x96\x00av01\x01\x03", header[2], "\x91hvc1\x00\x00\x01a", "\x91Opusb", "\xa6\x01av01\x01c"}, 41},
+		{"nanoseconds", flv.Options{Multitrack: true, Nanoseconds: true},
+			[]string{header[0], header[1], "\x96\x00av01\x01\x03", header[2], "\x91hvc1\x00\x00\x01a", "\x97\x02\x00\x00\x05\x01Opusb", "\xa7\x02\x09\x27\xc0\x06\x01av01\x01c"}, 40},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			m := &Muxer{StreamID: 1, ChunkSize: 4096, Options: c.options}
+			b, err := m.AppendPrelude(AppendSetChunkSize(nil, 4096), l, 40e6)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, f := range frames {
+				if b, err = m.AppendFrame(b, f); err != nil {
+					t.Fatal(err)
+				}
+			}
+			r := NewReader(bytes.NewReader(b), Limits{})
+			if _, err := r.ReadMessage(); err != nil { // metadata
+				t.Fatal(err)
+			}
+			var last Message
+			for i, want := range c.want {
+				got, err := r.ReadMessage()
+				if err != nil || string(got.Payload) != want {
+					t.Fatalf("message %d: %q, %v, want %q", i, got.Payload, err, want)
+				}
+				last = got
+			}
+			if last.Timestamp != c.last {
+				t.Errorf("the last message is at %d ms", last.Timestamp)
+			}
+			if _, err := r.ReadMessage(); err != io.EOF {
+				t.Errorf("after the last message: %v", err)
+			}
+		})
 	}
 }
 

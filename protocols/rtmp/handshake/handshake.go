@@ -1,9 +1,11 @@
-// Package handshake opens RTMP connections with the simple handshake (Adobe,
-// "Real Time Messaging Protocol", 1.0, 2012, section 5.2).
+// Package handshake opens RTMP connections, with the simple handshake (Adobe,
+// "Real Time Messaging Protocol", 1.0, 2012, section 5.2) or with the one of
+// the Flash player, which has digests in it.
 //
-// Both sides send a version byte and a packet of random bytes (C0 and C1, S0
-// and S1) and answer the other's packet by echoing it (S2, C2). Neither side
-// insists on the echo: Flash-era peers put a digest there, others zeros.
+// In both, the sides send a version byte and a packet of random bytes (C0 and
+// C1, S0 and S1) and answer the other's packet (S2, C2): by an echo in the
+// simple handshake, by a signature in the other. Neither side insists on a right
+// answer: some peers echo where a signature is due, others send zeros.
 package handshake
 
 import (
@@ -28,57 +30,85 @@ const (
 // health checks do, and wraps io.ErrUnexpectedEOF later on. Other errors of rw
 // are wrapped.
 //
-// Clients that offer a digest (ffmpeg, librtmp with SWF verification) fall
-// back to the simple handshake because the version in S1 is zero, and then
-// expect the plain echo of C1 in S2.
+// Clients whose C1 has a digest (Flash, ffmpeg, librtmp with SWF verification)
+// get digests in the same scheme, all others the echo of C1.
 func Server(rw io.ReadWriter) error {
 	if err := readVersion(rw); err != nil {
 		return err
 	}
 	// S0, S1 and S2 go out in one write: S2 needs nothing but C1.
 	reply := make([]byte, 1+2*packetSize)
-	s2 := reply[1+packetSize:]
+	s1, s2 := reply[1:1+packetSize], reply[1+packetSize:]
 	if err := readPacket(rw, s2, "C1"); err != nil {
 		return err
 	}
 	fillHello(reply[:1+packetSize])
+	if scheme, d, ok := findDigest(s2, player); ok {
+		insertDigest(s1, server, scheme)
+		fillAnswer(s2, server, d)
+	}
 	if _, err := rw.Write(reply); err != nil {
 		return fmt.Errorf("handshake: writing S0 to S2: %w", err)
 	}
 	return readPacket(rw, s2, "C2")
 }
 
-// Client does the client's part on rw and returns when the server's last byte,
-// and not one more, was read. Deadlines are the caller's. Errors are those of
-// Server.
+// Client does the client's part of the simple handshake on rw and returns when
+// the server's last byte, and not one more, was read. Deadlines are the
+// caller's. Errors are those of Server.
 //
 // It sends C2 after S2 was read: every known server sends S2 without waiting
 // for C2, and so neither side ever writes while the other does.
 func Client(rw io.ReadWriter) error {
 	hello := make([]byte, 1+packetSize)
 	fillHello(hello)
+	_, err := exchange(rw, hello, nil)
+	return err
+}
+
+// ClientDigest is Client with a digest in C1, where scheme says. A server that
+// answers with a digest gets a signed C2, one that does not gets the echo, and
+// the connection can be used either way. genuine reports whether S1 and S2 are
+// what Adobe's server would send.
+func ClientDigest(rw io.ReadWriter, scheme Scheme) (genuine bool, err error) {
+	hello := make([]byte, 1+packetSize)
+	fillHello(hello)
+	c1 := insertDigest(hello[1:], player, scheme)
+	return exchange(rw, hello, &c1)
+}
+
+// exchange sends C0 and C1, reads the server's packets and answers. c1 is the
+// digest in C1, nil if there is none.
+func exchange(rw io.ReadWriter, hello []byte, c1 *digest) (genuine bool, err error) {
 	if _, err := rw.Write(hello); err != nil {
-		return fmt.Errorf("handshake: writing C0 and C1: %w", err)
+		return false, fmt.Errorf("handshake: writing C0 and C1: %w", err)
 	}
 	if err := readVersion(rw); err != nil {
-		return err
+		return false, err
 	}
 	s1, s2 := hello[1:], make([]byte, packetSize)
 	if err := readPacket(rw, s1, "S1"); err != nil {
-		return err
+		return false, err
 	}
 	if err := readPacket(rw, s2, "S2"); err != nil {
-		return err
+		return false, err
 	}
-	if _, err := rw.Write(s1); err != nil {
-		return fmt.Errorf("handshake: writing C2: %w", err)
+	c2 := s1
+	if c1 != nil {
+		if _, d, ok := findDigest(s1, server); ok {
+			genuine = isAnswer(s2, server, *c1)
+			fillAnswer(c2, player, d)
+		}
 	}
-	return nil
+	if _, err := rw.Write(c2); err != nil {
+		return false, fmt.Errorf("handshake: writing C2: %w", err)
+	}
+	return genuine, nil
 }
 
 // fillHello makes the version byte and the packet of C0 and C1, or S0 and S1.
 // The time is 0, which the specification allows, and so are the four bytes
-// behind it, in which later versions announce a digest.
+// behind it, in which insertDigest puts a version.
 func fillHello(hello []byte) {
 	clear(hello)
 	hello[0] = version

@@ -109,7 +109,7 @@ func TestClientWithServer(t *testing.T) {
 	}
 }
 
-var sides = map[string]func(io.ReadWriter) error{"server": Server, "client": Client}
+var sides = map[string]func(io.ReadWriter) error{"server": Server, "client": Client, "client with digest": digestClient}
 
 func TestForeignProtocols(t *testing.T) {
 	tests := []struct{ name, in, want string }{
@@ -178,6 +178,8 @@ func TestWriteErrors(t *testing.T) {
 		{"S0 to S2", Server, 0},
 		{"C0 and C1", Client, 0},
 		{"C2", Client, 1},
+		{"C0 and C1", digestClient, 0},
+		{"C2", digestClient, 1},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -191,14 +193,34 @@ func TestWriteErrors(t *testing.T) {
 }
 
 // FuzzServer checks that the server succeeds with exactly those clients that
-// send the version and two packets, whatever is in them, and that it reads no
-// more than that.
-func FuzzServer(f *testing.F) { fuzz(f, Server) }
+// send the version and two packets, whatever is in them, that it reads no more
+// than that, and that it answers a digest in kind, all else by an echo.
+func FuzzServer(f *testing.F) { fuzz(f, Server, checkAnswer) }
 
-// FuzzClient checks the same of the client.
-func FuzzClient(f *testing.F) { fuzz(f, Client) }
+func checkAnswer(t *testing.T, in, out []byte) {
+	c1, s1, s2 := in[1:1+packetSize], out[1:1+packetSize], out[1+packetSize:]
+	scheme, d, ok := findDigest(c1, player)
+	if !ok {
+		if !bytes.Equal(s2, c1) {
+			t.Fatal("S2 is no echo of C1")
+		}
+		return
+	}
+	if s, _, ok := findDigest(s1, server); !ok || s != scheme || !isAnswer(s2, server, d) {
+		t.Fatalf("a digest in scheme %d is answered by %t, %d", scheme, ok, s)
+	}
+}
 
-func fuzz(f *testing.F, side func(io.ReadWriter) error) {
+// FuzzClient checks the same of the client, which echoes S1.
+func FuzzClient(f *testing.F) {
+	fuzz(f, Client, func(t *testing.T, in, out []byte) {
+		if !bytes.Equal(out[1+packetSize:], in[1:1+packetSize]) {
+			t.Fatal("C2 is no echo of S1")
+		}
+	})
+}
+
+func fuzz(f *testing.F, side func(io.ReadWriter) error, check func(t *testing.T, in, out []byte)) {
 	const size = 1 + 2*packetSize
 	f.Fuzz(func(t *testing.T, in []byte) {
 		r := bytes.NewReader(in)
@@ -207,8 +229,11 @@ func fuzz(f *testing.F, side func(io.ReadWriter) error) {
 		if good := len(in) >= size && in[0] == version; good != (err == nil) {
 			t.Fatalf("%d bytes: %v", len(in), err)
 		}
-		if err == nil && (r.Len() != len(in)-size || c.out.Len() != size) {
-			t.Fatalf("left %d of %d bytes, wrote %d", r.Len(), len(in), c.out.Len())
+		if err == nil {
+			if r.Len() != len(in)-size || c.out.Len() != size {
+				t.Fatalf("left %d of %d bytes, wrote %d", r.Len(), len(in), c.out.Len())
+			}
+			check(t, in, c.out.Bytes())
 		}
 		if len(in) > 0 && in[0] != version && r.Len() != len(in)-1 {
 			t.Fatalf("read on after version %d", in[0])

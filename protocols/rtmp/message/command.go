@@ -2,14 +2,18 @@
 // and NetStream and the answers to them (Adobe, "Real Time Messaging
 // Protocol", 1.0, 2012, section 7.2).
 //
-// A command is the payload of a message of type 20, in AMF0. Nothing here is
-// safe for concurrent change; everything is safe for concurrent reading.
+// A command is the payload of a message of type 20, in AMF0. Clients that ask
+// for AMF3 (objectEncoding 3 in connect) may send it in a message of type 17
+// instead; answers are of type 20 all the same, which such clients accept, as
+// they must for the answer to connect. Nothing here is safe for concurrent
+// change; everything is safe for concurrent reading.
 package message
 
 import (
 	"fmt"
 
 	"github.com/weirmedia/weir/pkg/amf0"
+	"github.com/weirmedia/weir/pkg/amf3"
 	"github.com/weirmedia/weir/pkg/reason"
 )
 
@@ -67,6 +71,41 @@ func ParseCommand(payload []byte) (Command, error) {
 	if err != nil {
 		return Command{}, bad("command: %w", err)
 	}
+	return fromValues(values)
+}
+
+// The first byte of a command of type 17.
+const (
+	formatAMF0 = 0 // AMF0 follows, with the AVM+ marker before each value in AMF3
+	formatAMF3 = 3 // AMF3 follows
+)
+
+// ParseCommandAMF3 reads the payload of a message of type 17. Its first byte
+// names the format of the rest: 0, which Flash and its followers send, or 3.
+// The command and errors are as ParseCommand's; broken AMF3 behind a 3 gives an
+// *amf3.Error.
+func ParseCommandAMF3(payload []byte) (Command, error) {
+	if len(payload) == 0 {
+		return Command{}, bad("command: empty message")
+	}
+	switch format, rest := payload[0], payload[1:]; format {
+	case formatAMF0:
+		return ParseCommand(rest)
+	case formatAMF3:
+		values, err := amf3.Decode(rest)
+		if err == nil {
+			values, err = amf0.FromAMF3(values)
+		}
+		if err != nil {
+			return Command{}, bad("command: %w", err)
+		}
+		return fromValues(values)
+	default:
+		return Command{}, bad("command: unknown format %d", format)
+	}
+}
+
+func fromValues(values []any) (Command, error) {
 	var c Command
 	if len(values) == 0 {
 		return Command{}, bad("command: empty message")

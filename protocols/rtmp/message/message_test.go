@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/weirmedia/weir/pkg/amf0"
+	"github.com/weirmedia/weir/pkg/amf3"
 	"github.com/weirmedia/weir/pkg/reason"
 )
 
@@ -79,7 +80,7 @@ func TestParseCommandErrors(t *testing.T) {
 		{"name is an object", string(amf0.Append(nil, amf0.Object{})), "the name is of type amf0.Object"},
 		{"transaction id is a string", string(amf0.Append(nil, "play", "1")), `command "play": the transaction id is a string`},
 		{"transaction id is a boolean", string(amf0.Append(nil, "play", true)), "the transaction id is the boolean true"},
-		{"AMF3", "\x02\x00\x04play\x11", "amf0: byte 7: AMF3"},
+		{"AMF3", "\x02\x00\x04play\x11", "amf0: byte 8: AMF3"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -197,11 +198,57 @@ func TestConnectResult(t *testing.T) {
 	}
 }
 
+func TestParseCommandAMF3(t *testing.T) {
+	plain := Command{Name: "play", TransactionID: 4, Args: []any{"test", -2000.0}}
+	connect := Command{Name: "connect", TransactionID: 1, Object: amf0.Object{{Name: "app", Value: "live"}, {Name: "objectEncoding", Value: 3.0}}}
+	object := amf3.Object{Properties: []amf3.Property{{Name: "app", Value: "live"}, {Name: "objectEncoding", Value: int32(3)}}}
+	for _, tt := range []struct {
+		name string
+		in   []byte
+		want Command
+	}{
+		{"AMF0 behind a format byte", plain.Append([]byte{0}), plain},
+		{"AMF0 with an AMF3 object", amf3.Append(append(amf0.Append([]byte{0}, "connect", 1.0), 0x11), object), connect},
+		{"AMF3", amf3.Append([]byte{3}, "connect", int32(1), object), connect},
+		{"AMF3, number as a double", amf3.Append([]byte{3}, "play", 4.0, nil, "test", int32(-2000)), plain},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			got, err := ParseCommandAMF3(tt.in)
+			if err != nil || !reflect.DeepEqual(got, tt.want) {
+				t.Errorf("got %#v, %v\nwant %#v", got, err, tt.want)
+			}
+		})
+	}
+	for _, tt := range []struct{ name, in, want string }{
+		{"nothing", "", "empty message"},
+		{"only the format", "\x00", "empty message"},
+		{"only the other format", "\x03", "empty message"},
+		{"unknown format", "\x02\x00\x04play", "unknown format 2"},
+		{"broken AMF0", "\x00\x02\x00", "amf0: byte 1"},
+		{"broken AMF3", "\x03\x06", "amf3: byte 1"},
+		{"name is a number", "\x03\x04\x01", "the name is the number 1"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			_, err := ParseCommandAMF3([]byte(tt.in))
+			if err == nil || !strings.Contains(err.Error(), tt.want) || reason.Of(err, "") != reason.BadMessage {
+				t.Errorf("got %v, want %q", err, tt.want)
+			}
+		})
+	}
+}
+
 // FuzzParseCommand checks that a command that was understood, and a connect
 // and a status in it, is written such that it is understood the same.
 func FuzzParseCommand(f *testing.F) {
+	fuzzCommand(f, ParseCommand)
+}
+
+// FuzzParseCommandAMF3 checks the same of commands of type 17.
+func FuzzParseCommandAMF3(f *testing.F) { fuzzCommand(f, ParseCommandAMF3) }
+
+func fuzzCommand(f *testing.F, parse func([]byte) (Command, error)) {
 	f.Fuzz(func(t *testing.T, in []byte) {
-		c, err := ParseCommand(in)
+		c, err := parse(in)
 		if err != nil {
 			if reason.Of(err, "") != reason.BadMessage {
 				t.Fatalf("%v: reason %q", err, reason.Of(err, ""))

@@ -18,7 +18,10 @@ const (
 	CodeConnectRejected   = "NetConnection.Connect.Rejected"
 	CodeConnectInvalidApp = "NetConnection.Connect.InvalidApp"
 	CodeConnectClosed     = "NetConnection.Connect.Closed"
-	CodeCallFailed        = "NetConnection.Call.Failed"
+	// CodeReconnectRequest is of Enhanced RTMP (veovera.org, version 2, section
+	// "Reconnect Request").
+	CodeReconnectRequest = "NetConnection.Connect.ReconnectRequest"
+	CodeCallFailed       = "NetConnection.Call.Failed"
 
 	CodePublishStart     = "NetStream.Publish.Start"
 	CodePublishBadName   = "NetStream.Publish.BadName"

@@ -1,0 +1,127 @@
+package httpflv
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/weirmedia/weir/pkg/auth"
+	"github.com/weirmedia/weir/pkg/av"
+	"github.com/weirmedia/weir/pkg/fanout"
+	"github.com/weirmedia/weir/pkg/reason"
+	"github.com/weirmedia/weir/remux/flv"
+	"github.com/weirmedia/weir/remux/websocket"
+)
+
+// wsProtocol names WS-FLV in sessions and metrics.
+const wsProtocol = "wsflv"
+
+// upgrade answers a request for WebSocket. The connection is upgraded before
+// the stream is there: a page cannot read the status of a failed upgrade, but
+// it can read the reason with which a WebSocket closes.
+func (s *service) upgrade(w http.ResponseWriter, r *http.Request, name string, selection av.Selection, grant auth.Grant) {
+	info := s.info(r, name)
+	info.Protocol, info.User = wsProtocol, grant.User
+	head, err := websocket.Accept(r)
+	if err == nil && !s.host.HTTP.OriginAllowed(r) {
+		err = reason.Wrap(reason.Unauthorized, fmt.Errorf("pages of %.64q may not play from here (http.allow_origin)", r.Header.Get("Origin")))
+	}
+	ctx, cancel := context.WithCancelCause(context.Background())
+	p := &player{cancel: cancel}
+	if err == nil {
+		p.session, err = s.host.Sessions.Open(info, p.kill)
+	}
+	if err != nil {
+		cancel(nil)
+		s.host.Sessions.Refuse(info, reason.Of(err, reason.InternalError), err)
+		writeError(w, err)
+		return
+	}
+	nc, _, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		cancel(nil)
+		p.session.Close(reason.InternalError, err)
+		writeError(w, err)
+		return
+	}
+	_ = nc.SetDeadline(time.Time{}) // a dead connection shows when it is written
+	v := s.host.Delivery.Add(nc, fanout.ViewerOptions{
+		Hello:   wsHello,
+		Goodbye: wsGoodbye,
+		Closed: func(why reason.Reason, err error) {
+			cancel(reason.Wrap(why, errors.New("the viewer is gone")))
+			_ = nc.Close() // all was written, or the connection is broken
+			p.session.Close(why, err)
+		},
+	})
+	p.setViewer(v)
+	v.Control(head)
+	go listen(nc, v)
+	go s.follow(ctx, p, v, name, selection, parseOptions(r.URL.Query()))
+}
+
+// follow waits for the stream and starts its delivery.
+func (s *service) follow(ctx context.Context, p *player, v *fanout.Viewer, name string, selection av.Selection, options flv.Options) {
+	stream, err := s.await(ctx, p.session, name)
+	if err == nil {
+		var log *fanout.Log
+		var release func()
+		log, release, err = s.host.Delivery.Open(stream.Plain(), fanout.Key{Format: "ws-flv", Selection: selection, Variant: options}, func() fanout.Muxer {
+			return &websocket.Muxer{Inner: &flv.Muxer{Options: options}}
+		})
+		if err == nil {
+			v.Follow(log, release, p.session)
+			return
+		}
+	}
+	v.Close(reason.Of(err, reason.InternalError), err)
+}
+
+// wsHello is the FLV header as a message of its own.
+func wsHello(l *av.Layout) []byte {
+	h := flv.AppendFileHeader(nil, l.Expects(av.Audio), l.Expects(av.Video))
+	return append(websocket.AppendHeader(nil, websocket.Binary, len(h)), h...)
+}
+
+// wsGoodbye closes the WebSocket with the reason.
+func wsGoodbye(why reason.Reason) []byte {
+	code := uint16(websocket.StatusInternalError)
+	switch why {
+	case reason.ClientClosed, reason.StreamEnded:
+		code = websocket.StatusNormal
+	case reason.Shutdown:
+		code = websocket.StatusGoingAway
+	case reason.BadMessage:
+		code = websocket.StatusProtocolError
+	case reason.Kicked, reason.StreamNotFound, reason.Unsupported:
+		code = websocket.StatusPolicy
+	case reason.LimitReached:
+		code = websocket.StatusTryAgainLater
+	}
+	return websocket.AppendClose(nil, code, string(why))
+}
+
+// listen treats what the viewer sends until it closes.
+func listen(nc net.Conn, v *fanout.Viewer) {
+	r := websocket.NewReader(nc)
+	for {
+		c, err := r.Next()
+		switch {
+		case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+			v.Close(reason.ClientClosed, nil)
+			return
+		case err != nil:
+			v.Close(reason.Of(err, reason.ClientClosed), err)
+			return
+		case c.Opcode == websocket.Close:
+			v.Close(reason.ClientClosed, nil) // the goodbye answers it
+			return
+		case c.Opcode == websocket.Ping:
+			v.Control(websocket.AppendControl(nil, websocket.Pong, c.Payload))
+		}
+	}
+}
