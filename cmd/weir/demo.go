@@ -6,9 +6,9 @@ import (
 	_ "embed" // the clip
 	"errors"
 	"fmt"
-	"io"
 	"time"
 
+	"github.com/weirmedia/weir/cmd/weir/bench"
 	"github.com/weirmedia/weir/protocols/rtmp"
 	"github.com/weirmedia/weir/remux/flv"
 )
@@ -31,7 +31,7 @@ type demoCommand struct{ configFlag }
 // Run serves and publishes the built-in clip over RTMP, as an encoder would.
 func (c *demoCommand) Run(con *console) error {
 	return run(con, c.configFlag, func(ctx context.Context, a *app) error {
-		clip, err := readClip(demoClip)
+		clip, err := bench.ReadClip(bytes.NewReader(demoClip))
 		if err != nil {
 			return fmt.Errorf("built-in clip: %w", err)
 		}
@@ -40,83 +40,26 @@ func (c *demoCommand) Run(con *console) error {
 		}
 		fmt.Fprintf(con.out, "  %-9s%s\n", "demo", demoStream+" is being published")
 		for ctx.Err() == nil {
-			err := clip.publish(ctx, "rtmp://"+reachable(a.rtmp, 1935)+"/"+demoStream)
+			err := publishDemo(ctx, clip, "rtmp://"+reachable(a.rtmp, 1935)+"/"+demoStream)
 			if ctx.Err() == nil {
 				a.log.Warn("demo: publishing failed, trying again", "error", err, "in", demoRetry)
-				sleep(ctx, demoRetry)
+				select {
+				case <-ctx.Done():
+				case <-time.After(demoRetry):
+				}
 			}
 		}
 		return nil
 	})
 }
 
-// clip is a recording that can be played in a loop.
-type clip struct {
-	tags   []flv.Tag
-	length uint32 // ms until the first tag is due again
-}
-
-func readClip(b []byte) (*clip, error) {
-	r := flv.NewReader(bytes.NewReader(b))
-	c := &clip{}
-	var last, interval uint32 // of video
-	for {
-		tag, err := r.Next()
-		if err == io.EOF {
-			break
-		}
-		if err != nil {
-			return nil, err
-		}
-		if tag.Type == flv.VideoTag && tag.Timestamp > last {
-			last, interval = tag.Timestamp, tag.Timestamp-last
-		}
-		c.tags = append(c.tags, tag)
-	}
-	c.length = last + interval
-	if c.length == 0 {
-		return nil, errors.New("no video that moves")
-	}
-	return c, nil
-}
-
-// publish sends the clip in real time, over and over, until ctx ends or the
+// publishDemo sends the clip in real time, over and over, until ctx ends or the
 // server ends it.
-func (c *clip) publish(ctx context.Context, url string) error {
+func publishDemo(ctx context.Context, clip *bench.Clip, url string) error {
 	p, err := rtmp.Publish(ctx, url, rtmp.ClientOptions{})
 	if err != nil {
 		return err
 	}
-	err = c.loop(ctx, p)
+	err = clip.Play(ctx, func(tag flv.Tag) error { return p.WriteTag(tag.Type, tag.Timestamp, tag.Body) })
 	return errors.Join(err, p.Close())
-}
-
-func (c *clip) loop(ctx context.Context, p *rtmp.PublishClient) error {
-	begin := time.Now()
-	for offset := uint32(0); ; offset += c.length {
-		for _, tag := range c.tags {
-			due := begin.Add(time.Duration(offset+tag.Timestamp) * time.Millisecond)
-			if !sleep(ctx, time.Until(due)) {
-				return nil
-			}
-			if err := p.WriteTag(tag.Type, offset+tag.Timestamp, tag.Body); err != nil {
-				return err
-			}
-		}
-	}
-}
-
-// sleep waits for d and reports whether ctx is still alive.
-func sleep(ctx context.Context, d time.Duration) bool {
-	if d <= 0 {
-		return ctx.Err() == nil
-	}
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
 }

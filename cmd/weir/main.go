@@ -22,6 +22,8 @@ type cli struct {
 	Demo    demoCommand    `cmd:"" help:"Run the server and publish a built-in clip as live/demo."`
 	Check   checkCommand   `cmd:"" help:"Validate the configuration and print what is in force."`
 	Hash    hashCommand    `cmd:"" help:"Read a password from standard input and print its hash for auth.users."`
+	Probe   probeCommand   `cmd:"" help:"Look at a stream: what is in it, how it comes, what is wrong, which browsers play it."`
+	Bench   benchCommand   `cmd:"" help:"Load a server with many publishers or players and report."`
 	Version versionCommand `cmd:"" help:"Print the version."`
 }
 
@@ -34,18 +36,20 @@ type console struct {
 func main() {
 	var c cli
 	parser := kong.Parse(&c, kong.Name("weir"),
-		kong.Description("A live-media gateway: RTMP in; RTMP, HTTP-FLV and more out."), kong.UsageOnError())
+		kong.Description("A live-media gateway: RTMP in; RTMP, HTTP-FLV and more out."), kong.UsageOnError(), kong.Exit(exit))
 	if err := parser.Run(&console{os.Stdin, os.Stdout, os.Stderr}); err != nil {
 		var silent *exitError
 		if !errors.As(err, &silent) {
 			fmt.Fprintln(os.Stderr, "weir:", err)
 		}
-		os.Exit(1)
+		os.Exit(exitStatus(err))
 	}
 }
 
 // exitError makes the program fail; what there is to say was said.
-type exitError struct{}
+type exitError struct {
+	status int // of the program; 0 means 1
+}
 
 func (*exitError) Error() string { return "failed" }
 

@@ -1,0 +1,100 @@
+package bench
+
+import (
+	"bytes"
+	"context"
+	"log/slog"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"go.uber.org/goleak"
+
+	"github.com/weirmedia/weir/pkg/auth"
+	"github.com/weirmedia/weir/pkg/bus"
+	"github.com/weirmedia/weir/pkg/fanout"
+	"github.com/weirmedia/weir/pkg/httpserver"
+	"github.com/weirmedia/weir/pkg/plugin"
+	"github.com/weirmedia/weir/pkg/reason"
+	registry "github.com/weirmedia/weir/pkg/session"
+	"github.com/weirmedia/weir/protocols/httpflv"
+	"github.com/weirmedia/weir/protocols/rtmp"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// patience bounds waits that end soon unless something is broken.
+const patience = 20 * time.Second
+
+// server is RTMP and HTTP-FLV in this process.
+type server struct {
+	host       *plugin.Host
+	rtmp, http string // addresses
+}
+
+func startServer(t *testing.T) *server {
+	t.Helper()
+	authorizer, err := auth.New(auth.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	limits := bus.DefaultLimits()
+	limits.Wait = 100 * time.Millisecond
+	h := &plugin.Host{
+		Log: slog.New(slog.DiscardHandler), Bus: bus.New(limits), Delivery: fanout.New(fanout.DefaultLimits()),
+		Sessions: registry.NewRegistry(registry.Options{}), Auth: authorizer, Metrics: prometheus.NewRegistry(),
+	}
+	web := httpserver.NewConfig()
+	web.Listen = "127.0.0.1:0"
+	h.HTTP = httpserver.New(httpserver.Options{Config: web, Sessions: h.Sessions})
+	if _, err := httpflv.New().Start(h); err != nil {
+		t.Fatal(err)
+	}
+	config := rtmp.New().(*rtmp.Config)
+	config.Listen = "127.0.0.1:0"
+	service, err := config.Start(h)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := h.HTTP.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		defer cancel()
+		service.Drain()
+		for _, stop := range []func(context.Context) error{h.Sessions.Shutdown, service.Close, h.HTTP.Shutdown} {
+			if err := stop(ctx); err != nil {
+				t.Error(err)
+			}
+		}
+		h.Bus.Close(reason.Shutdown)
+		h.Delivery.Close()
+	})
+	return &server{h, service.(*rtmp.Server).Addr().String(), h.HTTP.Addr().String()}
+}
+
+// demoClip is the clip that the program has built in.
+func demoClip(t testing.TB) *Clip {
+	t.Helper()
+	b, err := os.ReadFile("../demo.flv")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := ReadClip(bytes.NewReader(b))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// eventually waits for a condition that nothing tells of.
+func eventually(t testing.TB, what string, condition func() bool) {
+	t.Helper()
+	for limit := time.Now().Add(patience); !condition(); time.Sleep(2 * time.Millisecond) {
+		if time.Now().After(limit) {
+			t.Fatalf("waited for %v: %s", patience, what)
+		}
+	}
+}
