@@ -1,10 +1,14 @@
 import { defineConfig } from "vite";
+import { mpegtsFixes } from "./mpegts-fixes.ts";
 
 // `npm run dev` serves the page and hands everything else to a weir that runs
 // beside it with its default ports.
 const server = "http://127.0.0.1:8080";
 
 export default defineConfig({
+  plugins: [mpegtsFixes()],
+  // The development server bundles packages before, without the plugins above.
+  optimizeDeps: { rolldownOptions: { plugins: [mpegtsFixes()] } },
   build: {
     target: "es2022",
     // Every file is one of ours under /assets/: the Content-Security-Policy
@@ -14,6 +18,6 @@ export default defineConfig({
     modulePreload: { polyfill: false },
   },
   server: {
-    proxy: { "^/api/": server, "^/.*\\.flv($|\\?)": server },
+    proxy: { "^/api/": server, "^/.*\\.flv($|\\?)": { target: server, ws: true } },
   },
 });

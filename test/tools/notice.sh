@@ -59,6 +59,7 @@ Copyright (c) 2026 the weir authors, under the MIT licence in LICENSE.
 
 The program contains the components below, under the licences that follow.
 This file is made by test/tools/notice.sh.
+mpegts.js is modified at build time; web/mpegts-fixes.ts says how and why.
 
 END
   cat "$texts/list"

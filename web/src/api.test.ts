@@ -19,7 +19,11 @@ afterEach(() => vi.unstubAllGlobals());
 describe("Api", () => {
   it("reads the list and the server's clock", async () => {
     answer('{"streams":[]}', { headers: { Date: "Fri, 20 Nov 2026 12:00:00 GMT" } });
-    expect(await new Api(memory()).streams(signal)).toEqual({ streams: [], now: Date.UTC(2026, 10, 20, 12) });
+    const from = performance.now();
+    const list = await new Api(memory()).streams(signal);
+    expect(list).toMatchObject({ streams: [], now: Date.UTC(2026, 10, 20, 12) });
+    expect(list.at).toBeGreaterThanOrEqual(from);
+    expect(list.at).toBeLessThanOrEqual(performance.now());
   });
 
   it("sends a token only if there is one", async () => {

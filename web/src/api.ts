@@ -1,5 +1,7 @@
 // The typed client of the admin API under /api/v1/.
 
+import { midway } from "./latency";
+
 /** One elementary stream. Rates are in bit/s and Hz; a value of 0 or absent is unknown. */
 export interface Track {
   id: number;
@@ -41,12 +43,19 @@ export interface Stream {
   viewers_total: number;
   bytes_in: number;
   frames_in: number;
+  /**
+   * The stream's time at the moment of the answer, in ms modulo 2^32 as FLV
+   * timestamps count it; absent before the first frame.
+   */
+  time_ms?: number;
 }
 
 export interface StreamList {
   streams: Stream[];
   /** The server's clock when it answered, in ms since 1970: the browser's may be wrong. */
   now: number;
+  /** When it answered by the page's clock, performance.now(). */
+  at: number;
 }
 
 export interface Info {
@@ -54,6 +63,8 @@ export interface Info {
   uptime_s: number;
   /** 0 if RTMP is switched off. */
   rtmp_port: number;
+  /** Absent or 0 if RTMP over TLS is switched off. */
+  rtmps_port?: number;
 }
 
 /** What the API answered instead of data. */
@@ -93,9 +104,11 @@ export class Api {
   }
 
   async streams(signal: AbortSignal): Promise<StreamList> {
+    const sent = performance.now();
     const res = await this.get("/api/v1/streams", signal);
+    const at = midway(sent, performance.now());
     const { streams } = (await res.json()) as { streams: Stream[] };
-    return { streams, now: Date.parse(res.headers.get("Date") ?? "") || Date.now() };
+    return { streams, now: Date.parse(res.headers.get("Date") ?? "") || Date.now(), at };
   }
 
   async info(signal: AbortSignal): Promise<Info> {

@@ -6,7 +6,7 @@ import { Player } from "./player";
 import { usePoll } from "./poll";
 import { Publish } from "./publish";
 import { Streams } from "./streams";
-import { playFrom, playSearch } from "./urls";
+import { playFrom, playSearch, type Playing, type Via } from "./urls";
 
 const streamsMs = 1000;
 const infoMs = 10_000;
@@ -17,7 +17,7 @@ export function App({ api }: { api: Api }) {
   // The token is in the dependencies so that a new one starts polling anew.
   const list = usePoll(useCallback((signal) => api.streams(signal), [api, token]), streamsMs);
   const about = usePoll(useCallback((signal) => api.info(signal), [api, token]), infoMs);
-  const [playing, play] = usePlaying();
+  const { playing, play, change } = usePlaying();
 
   const error = list.error ?? about.error;
   const streams = list.data?.streams;
@@ -46,11 +46,13 @@ export function App({ api }: { api: Api }) {
       </main>
       {playing !== null && (
         <Player
-          key={playing}
-          name={playing}
-          stream={streams?.find((s) => s.name === playing)}
+          key={playing.name}
+          playing={playing}
+          stream={streams?.find((s) => s.name === playing.name)}
+          at={list.data?.at}
           settled={!!list.data || !!list.error}
           info={about.data}
+          onVia={change}
           onClose={() => play(null)}
         />
       )}
@@ -95,7 +97,7 @@ interface ContentProps {
 }
 
 function Content({ streams, now, info, stale, onPlay }: ContentProps) {
-  const publish = <Publish info={info} host={location.hostname} />;
+  const publish = <Publish info={info} />;
   if (streams.length === 0) {
     return (
       <section class="panel empty">
@@ -107,7 +109,7 @@ function Content({ streams, now, info, stale, onPlay }: ContentProps) {
   }
   return (
     <div class={stale ? "stale" : ""}>
-      <Streams streams={streams} now={now} onPlay={onPlay} />
+      <Streams streams={streams} now={now} info={info} onPlay={onPlay} />
       <details class="panel">
         <summary>Push another stream</summary>
         {publish}
@@ -116,20 +118,36 @@ function Content({ streams, now, info, stale, onPlay }: ContentProps) {
   );
 }
 
+interface PlayingState {
+  playing: Playing | null;
+  play: (name: string | null) => void;
+  change: (via: Via) => void;
+}
+
 /** The stream in the player, kept in the address bar: a link to it, and a step for the Back button. */
-function usePlaying(): [string | null, (name: string | null) => void] {
-  const [name, setName] = useState(() => playFrom(location.search));
+function usePlaying(): PlayingState {
+  const [playing, setPlaying] = useState(() => playFrom(location.search));
 
   useEffect(() => {
-    const read = () => setName(playFrom(location.search));
+    const read = () => setPlaying(playFrom(location.search));
     addEventListener("popstate", read);
     return () => removeEventListener("popstate", read);
   }, []);
 
-  const go = useCallback((next: string | null) => {
-    if (next === playFrom(location.search)) return;
-    history.pushState(null, "", next === null ? location.pathname : playSearch(next));
-    setName(next);
+  const play = useCallback((name: string | null) => {
+    if (name === (playFrom(location.search)?.name ?? null)) return;
+    const next: Playing | null = name === null ? null : { name, via: "http" };
+    history.pushState(null, "", next ? playSearch(next) : location.pathname);
+    setPlaying(next);
   }, []);
-  return [name, go];
+
+  const change = useCallback((via: Via) => {
+    const now = playFrom(location.search);
+    if (!now) return;
+    const next = { ...now, via };
+    history.replaceState(null, "", playSearch(next));
+    setPlaying(next);
+  }, []);
+
+  return { playing, play, change };
 }

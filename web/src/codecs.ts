@@ -1,11 +1,17 @@
 import type { Track } from "./api";
 
-/** What the player asks for, and what it must tell the viewer about it. */
+/** What the player makes of a stream's tracks. */
 export interface Playable {
+  /** Which kinds it can play; true for a kind that the stream lacks. */
   audio: boolean;
   video: boolean;
-  /** What is left out and why; empty if nothing is. */
+  /** What it cannot play and why; empty if nothing. */
   note: string;
+  /**
+   * "play" if it can be played, if need be without its sound; "listen" if only
+   * the sound could; "nothing" if no track of it can.
+   */
+  verdict: "play" | "listen" | "nothing";
 }
 
 // profile_idc and constraint flags, the first four digits of an avc1 string
@@ -21,52 +27,112 @@ const h264Profiles: Record<string, string> = {
   "High 4:4:4 Predictive": "F400",
 };
 
-// "High 10" is a profile's name, "High 5" a name and a level.
-function h264(profile: string): string {
-  const split = profile in h264Profiles ? profile.length : profile.lastIndexOf(" ");
-  const prefix = h264Profiles[profile.slice(0, Math.max(0, split))];
-  const level = prefix && split < profile.length ? Number(profile.slice(split)) : 3;
-  return `avc1.${prefix ?? "42E0"}${Math.round(level * 10).toString(16).toUpperCase().padStart(2, "0")}`;
+// general_profile_idc (ITU-T H.265, A.3).
+const h265Profiles: Record<string, string> = {
+  Main: "1",
+  "Main 10": "2",
+  "Main Still Picture": "3",
+  "Range Extensions": "4",
+  "High Throughput": "5",
+  "Screen-Extended": "9",
+};
+
+// seq_profile (AV1 specification, A.2).
+const av1Profiles: Record<string, string> = { Main: "0", High: "1", Professional: "2" };
+
+interface Profile {
+  /** The value of the profile's name, if it is known. */
+  id: string | undefined;
+  major: number;
+  minor: number;
+  highTier: boolean;
 }
 
 /**
- * The type that Media Source Extensions know a track by once it was remuxed
- * from FLV; null if that cannot be done.
+ * Reads texts such as "High 4.0" and "Main 10 5.1 high tier"; `level` stands in
+ * for one that is missing. "High 10" is a profile's name, "High 5" a name and a
+ * level.
+ */
+function parseProfile(text: string, ids: Record<string, string>, level: [number, number]): Profile {
+  const plain = text.replace(/ high tier$/, "");
+  const highTier = plain !== text;
+  const [, name, major, minor] = (!(plain in ids) && /^(.*) (\d+)(?:\.(\d+))?$/.exec(plain)) || [];
+  if (name === undefined) return { id: ids[plain], major: level[0], minor: level[1], highTier };
+  return { id: ids[name], major: Number(major), minor: Number(minor ?? 0), highTier };
+}
+
+function hex(n: number): string {
+  return n.toString(16).toUpperCase().padStart(2, "0");
+}
+
+function h264(profile: string): string {
+  const { id, major, minor } = parseProfile(profile, h264Profiles, [3, 0]);
+  return `avc1.${id ?? "42E0"}${hex(major * 10 + minor)}`;
+}
+
+// ISO/IEC 14496-15, E.3; general_level_idc is thirty times the level.
+function h265(profile: string): string {
+  const { id, major, minor, highTier } = parseProfile(profile, h265Profiles, [4, 0]);
+  return `hvc1.${id ?? "1"}.${id === "2" ? "4" : "6"}.${highTier ? "H" : "L"}${major * 30 + minor * 3}.B0`;
+}
+
+// AV1-ISOBMFF, 5; seq_level_idx counts four to each major level from 2.0 on. The
+// API does not tell the bit depth: every decoder of a profile has 8.
+function av1(profile: string): string {
+  const { id, major, minor, highTier } = parseProfile(profile, av1Profiles, [4, 0]);
+  const level = String((major - 2) * 4 + minor).padStart(2, "0");
+  return `av01.${id ?? "0"}.${level}${highTier ? "H" : "M"}.08`;
+}
+
+/**
+ * The type by which Media Source Extensions know a track once it was remuxed
+ * from FLV; null if mpegts.js cannot do that. Its FLV demuxer has no VP8, VP9,
+ * AC-3, E-AC-3 and G.711, and it reads the header of FLAC as if it lacked the
+ * "fLaC" that Enhanced RTMP v2 starts it with.
  */
 export function mseType(track: Track): string | null {
   const profile = track.profile ?? "";
-  switch (track.codec.toUpperCase()) {
+  switch (track.codec) {
     case "H264":
       return `video/mp4; codecs="${h264(profile)}"`;
     case "H265":
-    case "HEVC":
-      return `video/mp4; codecs="hvc1.1.6.L120.90"`;
+      return `video/mp4; codecs="${h265(profile)}"`;
     case "AV1":
-      return `video/mp4; codecs="av01.0.08M.08"`;
+      return `video/mp4; codecs="${av1(profile)}"`;
     case "AAC":
       return `audio/mp4; codecs="mp4a.40.2"`;
     case "MP3":
       return "audio/mpeg";
-    case "OPUS":
+    case "Opus":
       return `audio/mp4; codecs="opus"`;
   }
   return null;
 }
 
-/** Finds out before anything is fetched which tracks this browser can play. */
-export function playable(tracks: Track[], isTypeSupported: (type: string) => boolean): Playable {
-  const media = tracks.filter((t) => t.kind !== "data");
-  const refused = media.filter((t) => {
-    const type = mseType(t);
-    return type === null || !isTypeSupported(type);
-  });
-  const left = (kind: Track["kind"]) => !refused.some((t) => t.kind === kind);
-  const names = refused.map((t) => `${t.codec} ${t.kind}`).join(" and ");
-  return { audio: left("audio"), video: left("video"), note: names && `This browser cannot play ${names}.` };
+/** The tracks that a player gets unless it asks for others: the first of a kind. */
+function played(tracks: Track[]): Track[] {
+  return (["video", "audio"] as const).flatMap((kind) => tracks.find((t) => t.kind === kind) ?? []);
 }
 
-/** Whether anything would be left to play. */
-export function anythingLeft(tracks: Track[], p: Playable): boolean {
-  const media = tracks.filter((t) => t.kind !== "data");
-  return media.length === 0 || media.some((t) => (t.kind === "video" ? p.video : p.audio));
+/**
+ * Finds out before anything is fetched what this browser can play. A stream
+ * without tracks, as far as is known, is worth a try.
+ */
+export function playable(tracks: Track[], isTypeSupported: (type: string) => boolean): Playable {
+  const media = played(tracks);
+  const noFlv = media.filter((t) => mseType(t) === null);
+  const noDecoder = media.filter((t) => !noFlv.includes(t) && !isTypeSupported(mseType(t)!));
+  const refused = [...noFlv, ...noDecoder];
+  const names = (list: Track[]) => list.map((t) => `${t.codec} ${t.kind}`).join(" and ");
+  const note = [
+    noDecoder.length > 0 && `This browser cannot play ${names(noDecoder)}.`,
+    noFlv.length > 0 && `Browsers cannot play ${names(noFlv)} from FLV.`,
+  ];
+  const plays = (kind: Track["kind"]) => !refused.some((t) => t.kind === kind);
+  return { audio: plays("audio"), video: plays("video"), note: note.filter(Boolean).join(" "), verdict: verdict(media, refused) };
+}
+
+function verdict(media: Track[], refused: Track[]): Playable["verdict"] {
+  if (refused.length > 0 && refused.length === media.length) return "nothing";
+  return refused.some((t) => t.kind === "video") ? "listen" : "play";
 }

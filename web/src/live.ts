@@ -1,5 +1,7 @@
 import type Mpegts from "mpegts.js";
 import { backoff } from "./backoff";
+import { mediaFailure, statusFailure, type Failure } from "./failure";
+import { webSocketLoader } from "./websocket";
 
 export type PlayerState = "connecting" | "playing" | "waiting" | "error";
 
@@ -24,19 +26,26 @@ const config: Mpegts.Config = {
   // request at once, even one that no byte arrives on.
   enableWorker: true,
   lazyLoad: false,
-  // A join starts with up to a whole GOP, which is more than the upper bound:
-  // one jump brings the picture to the present. The lower bound rides out the
-  // jitter of a wireless network.
+  // A join starts with up to a whole GOP, and a page in the background may fall
+  // behind by more: one jump brings the picture to the present.
   liveBufferLatencyChasing: true,
-  liveBufferLatencyMaxLatency: 2.5,
+  liveBufferLatencyMaxLatency: 3,
   liveBufferLatencyMinRemain: 0.8,
+  // Less than that is caught up with by playing a little faster, which neither
+  // eye nor ear notices. The target rides out the jitter of a wireless network.
+  // All four are seconds of buffer, which is what the player is behind the
+  // server by, less the 0.1 s that delivery, demuxing and decoding take.
+  liveSync: true,
+  liveSyncMaxLatency: 1.4,
+  liveSyncTargetLatency: 0.8,
+  liveSyncPlaybackRate: 1.1,
   autoCleanupSourceBuffer: true,
   autoCleanupMaxBackwardDuration: 30,
   autoCleanupMinBackwardDuration: 15,
 };
 
 /**
- * Plays one HTTP-FLV address in a video element and keeps at it: a stream that
+ * Plays one HTTP-FLV or WS-FLV address in a video element and keeps at it: a stream that
  * breaks, ends or is not there yet is asked for again until stop is called.
  */
 export class LivePlayer {
@@ -49,6 +58,8 @@ export class LivePlayer {
   private lastTime = 0;
   private lastAdvance = 0;
   private stopped = false;
+  private joined: number | null = null;
+  private ending: Failure | null = null;
   private readonly listeners = new AbortController();
 
   constructor(
@@ -57,6 +68,14 @@ export class LivePlayer {
     private readonly url: string,
     private readonly onStatus: (status: PlayerStatus) => void,
   ) {}
+
+  /**
+   * The stream's time in ms at which the element's media time is 0: the
+   * server's onMetaData has it. Null if it is not known.
+   */
+  get startMs(): number | null {
+    return this.joined;
+  }
 
   /** Begins to play. Called once. */
   async start(): Promise<void> {
@@ -103,13 +122,14 @@ export class LivePlayer {
     if (!lib || this.stopped) return;
     this.close();
     this.playedFrom = null;
+    this.joined = null;
+    this.ending = null;
     this.lastAdvance = performance.now();
-    const player = lib.createPlayer({ type: "flv", isLive: true, url: this.url }, config);
+    const player = lib.createPlayer({ type: "flv", isLive: true, url: this.url }, this.config(lib));
     this.player = player;
-    player.on(lib.Events.LOADING_COMPLETE, () => this.retry("The stream has ended."));
-    player.on(lib.Events.ERROR, (type: string, detail: string, info?: { code?: number }) =>
-      this.broken(type, detail, info ?? {}),
-    );
+    player.on(lib.Events.METADATA_ARRIVED, (fields: Record<string, unknown>) => this.described(fields));
+    player.on(lib.Events.LOADING_COMPLETE, () => this.end(this.ending ?? { message: "The stream has ended.", final: false }));
+    player.on(lib.Events.ERROR, (type: string, detail: string, info: unknown) => this.broken(type, detail, info));
     player.attachMediaElement(this.video);
     player.load();
     void this.play();
@@ -127,17 +147,33 @@ export class LivePlayer {
     }
   }
 
-  private broken(type: string, detail: string, info: { code?: number }): void {
+  private config(lib: typeof Mpegts): Mpegts.Config {
+    if (!this.url.startsWith("ws")) return config;
+    const customLoader = webSocketLoader(lib, (why) => (this.ending = why));
+    return { ...config, enableWorker: false, customLoader };
+  }
+
+  // Later metadata, after a change of tracks or a skip, does not move the media
+  // time that the first frame has set.
+  private described({ streamTime }: Record<string, unknown>): void {
+    if (this.joined === null && typeof streamTime === "number") this.joined = streamTime;
+  }
+
+  private broken(type: string, detail: string, info: unknown): void {
     const { ErrorTypes, ErrorDetails } = this.lib!;
-    if (detail === ErrorDetails.MEDIA_CODEC_UNSUPPORTED) {
-      this.fail("This browser cannot play the stream's codecs.");
-    } else if (detail === ErrorDetails.NETWORK_STATUS_CODE_INVALID) {
-      if (info.code === 401 || info.code === 403) this.fail("You are not allowed to play this stream.");
-      else if (info.code === 404) this.retry("The stream is not live.");
-      else this.retry(`The server answers with HTTP ${info.code}.`);
+    if (detail === ErrorDetails.NETWORK_STATUS_CODE_INVALID) {
+      this.end(statusFailure((info as { code?: number } | undefined)?.code));
+    } else if (type === ErrorTypes.NETWORK_ERROR) {
+      this.retry("The connection broke.");
     } else {
-      this.retry(type === ErrorTypes.NETWORK_ERROR ? "The connection broke." : "The stream could not be decoded.");
+      const why = mediaFailure(detail, info);
+      if (why) this.end(why);
     }
+  }
+
+  private end({ message, final }: Failure): void {
+    if (final) this.fail(message);
+    else this.retry(message);
   }
 
   private retry(why: string): void {

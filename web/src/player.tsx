@@ -1,27 +1,32 @@
 import { useEffect, useRef, useState } from "preact/hooks";
-import type { Info, Stream, Track } from "./api";
-import { anythingLeft, playable } from "./codecs";
-import { Copyable } from "./copy";
-import { decimal } from "./format";
-import { ahead, LivePlayer, ranges, type PlayerStatus } from "./live";
-import { flvUrl, rtmpUrl } from "./urls";
+import { Addresses } from "./addresses";
+import type { Info, Stream } from "./api";
+import { protocol } from "./format";
+import { Stats } from "./stats";
+import type { Playing, Via } from "./urls";
+import { useLive, type VideoRef } from "./use-live";
 
 interface PlayerProps {
-  name: string;
+  playing: Playing;
   /** What the API says about the stream; undefined if it is not listed. */
   stream: Stream | undefined;
+  /** When it said so, by performance.now(). */
+  at: number | undefined;
   /** The API has answered or failed, so that there is nothing to wait for. */
   settled: boolean;
   info: Info | undefined;
+  onVia: (via: Via) => void;
   onClose: () => void;
 }
 
 /** A modal dialog that plays one stream. */
-export function Player({ name, stream, settled, info, onClose }: PlayerProps) {
+export function Player({ playing, stream, at, settled, info, onVia, onClose }: PlayerProps) {
+  const { name, via } = playing;
   const dialog = useRef<HTMLDialogElement>(null);
   const video = useRef<HTMLVideoElement>(null);
-  const { status, note } = useLive(video, name, stream, settled);
+  const { status, note, player, listen } = useLive(video, playing, stream, settled);
   const muted = useMuted(video);
+  const clock = stream?.time_ms !== undefined && at !== undefined ? { streamMs: stream.time_ms, at } : undefined;
 
   useEffect(() => {
     const d = dialog.current!;
@@ -56,72 +61,46 @@ export function Player({ name, stream, settled, info, onClose }: PlayerProps) {
             {status.message}
           </p>
           {muted && status.state === "playing" && (
-            <button type="button" class="unmute" onClick={unmute}>
+            <button type="button" class="action" onClick={unmute}>
               Unmute
+            </button>
+          )}
+          {listen && (
+            <button type="button" class="action" onClick={listen}>
+              Play the sound alone
             </button>
           )}
         </div>
         <footer>
           {note && <p class="note">{note}</p>}
-          <Stats video={video} />
-          <details>
-            <summary>Play it elsewhere</summary>
-            <Copyable label="HTTP-FLV" value={flvUrl(location.origin, name)} />
-            {!!info?.rtmp_port && <Copyable label="RTMP" value={rtmpUrl(location.hostname, info.rtmp_port, name)} />}
-          </details>
+          <div class="line">
+            <Stats video={video} player={player} clock={clock} />
+            <ViaSwitch via={via} onVia={onVia} />
+          </div>
+          <Addresses name={name} info={info} />
         </footer>
       </div>
     </dialog>
   );
 }
 
-type VideoRef = { current: HTMLVideoElement | null };
+const vias: [Via, string][] = [
+  ["http", protocol("httpflv")],
+  ["ws", protocol("wsflv")],
+];
 
-/** Plays a stream in the element for as long as the component is there. */
-function useLive(video: VideoRef, name: string, stream: Stream | undefined, settled: boolean) {
-  const [status, setStatus] = useState<PlayerStatus>({ state: "connecting", message: "Connecting…" });
-  const live = useRef<LivePlayer | null>(null);
-
-  // A stream that is gone comes back with the same tracks more often than not.
-  const known = useRef<Track[]>([]);
-  if (stream?.tracks.length) known.current = stream.tracks;
-  const tracks = known.current;
-  const kinds = playable(tracks, isTypeSupported);
-  const refused = anythingLeft(tracks, kinds) ? "" : kinds.note;
-  const url = flvUrl(location.origin, name, kinds);
-
-  useEffect(() => {
-    if (!settled) return;
-    if (refused) {
-      setStatus({ state: "error", message: refused });
-      return;
-    }
-    const player = new LivePlayer(video.current!, url, setStatus);
-    live.current = player;
-    void player.start();
-    return () => {
-      live.current = null;
-      player.stop();
-    };
-  }, [url, refused, settled]);
-
-  // A publisher that came back need not wait for the next retry.
-  const epoch = stream?.state === "live" ? stream.epoch : undefined;
-  useEffect(() => {
-    if (epoch !== undefined) live.current?.nudge();
-  }, [epoch]);
-
-  return { status, note: refused ? "" : kinds.note };
-}
-
-function isTypeSupported(type: string): boolean {
-  const { MediaSource, ManagedMediaSource } = globalThis as {
-    MediaSource?: typeof globalThis.MediaSource;
-    ManagedMediaSource?: typeof globalThis.MediaSource;
-  };
-  const source = MediaSource ?? ManagedMediaSource;
-  // Without either, the player says so better than a list of codecs would.
-  return source ? source.isTypeSupported(type) : true;
+function ViaSwitch({ via, onVia }: { via: Via; onVia: (via: Via) => void }) {
+  return (
+    <fieldset class="via">
+      <legend>Fetch the stream by</legend>
+      {vias.map(([id, label]) => (
+        <label key={id}>
+          <input type="radio" name="via" value={id} checked={via === id} onChange={() => onVia(id)} />
+          <span>{label}</span>
+        </label>
+      ))}
+    </fieldset>
+  );
 }
 
 function useMuted(video: VideoRef): boolean {
@@ -134,31 +113,4 @@ function useMuted(video: VideoRef): boolean {
     return () => v.removeEventListener("volumechange", read);
   }, []);
   return muted;
-}
-
-const statsMs = 1000;
-
-/** One line about what the browser makes of the stream. */
-function Stats({ video }: { video: VideoRef }) {
-  const [line, setLine] = useState("");
-
-  useEffect(() => {
-    let frames = 0;
-    let time = performance.now();
-    const timer = setInterval(() => {
-      const v = video.current!;
-      const { totalVideoFrames, droppedVideoFrames } = v.getVideoPlaybackQuality();
-      const now = performance.now();
-      // A new source counts from zero again.
-      const fps = Math.max(0, ((totalVideoFrames - frames) * 1000) / (now - time));
-      frames = totalVideoFrames;
-      time = now;
-      const parts = [`${decimal(ahead(ranges(v.buffered), v.currentTime), 1)} s ahead`];
-      if (v.videoWidth) parts.unshift(`${v.videoWidth}×${v.videoHeight}`, `${Math.round(fps)} fps`, `${droppedVideoFrames} dropped`);
-      setLine(v.readyState ? parts.join(" · ") : "");
-    }, statsMs);
-    return () => clearInterval(timer);
-  }, []);
-
-  return <p class="stats">{line}</p>;
 }

@@ -1,4 +1,5 @@
-import type { Stream, Track } from "./api";
+import { Addresses } from "./addresses";
+import type { Info, Stream, Track } from "./api";
 import { bitrate, channels, count, decimal, duration, frameRate, protocol } from "./format";
 import { encodeName } from "./urls";
 
@@ -6,16 +7,18 @@ interface StreamsProps {
   streams: Stream[];
   /** The server's clock in ms. */
   now: number;
+  info: Info | undefined;
   onPlay: (name: string) => void;
 }
 
 /** All streams as cards. */
-export function Streams({ streams, now, onPlay }: StreamsProps) {
+export function Streams({ streams, now, info, onPlay }: StreamsProps) {
   return (
     <ul class="streams">
       {streams.map((s) => (
         <li key={s.name} data-stream={s.name}>
           <Card stream={s} now={now} onPlay={() => onPlay(s.name)} />
+          <Addresses name={s.name} info={info} />
         </li>
       ))}
     </ul>

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { encodeName, flvUrl, playFrom, playSearch, rtmpUrl, splitToken } from "./urls";
+import { encodeName, flvUrl, playFrom, playSearch, rtmpUrls, serverAndKey, splitToken } from "./urls";
 
 describe("encodeName", () => {
   it.each([
@@ -12,18 +12,40 @@ describe("encodeName", () => {
 
 it("makes media addresses", () => {
   expect(flvUrl("http://h:8080", "live/test")).toBe("http://h:8080/live/test.flv");
-  expect(flvUrl("http://h:8080", "live/test", { audio: false, video: true })).toBe("http://h:8080/live/test.flv?audio=0");
-  expect(rtmpUrl("[::1]", 1935, "live/test")).toBe("rtmp://[::1]:1935/live/test");
+  expect(flvUrl("http://h:8080", "live/test", "http", { audio: false, video: true })).toBe("http://h:8080/live/test.flv?audio=0");
+  expect(flvUrl("http://h:8080", "live/test", "ws")).toBe("ws://h:8080/live/test.flv");
+  expect(flvUrl("https://http.example", "a b", "ws", { audio: true, video: false })).toBe("wss://http.example/a%20b.flv?video=0");
+});
+
+describe("rtmpUrls", () => {
+  it.each([
+    ["nothing is known", "h", undefined, []],
+    ["RTMP alone", "[::1]", { rtmp_port: 1935 }, ["rtmp://[::1]:1935/a%20b/c"]],
+    ["both", "h", { rtmp_port: 1935, rtmps_port: 1936 }, ["rtmp://h:1935/a%20b/c", "rtmps://h:1936/a%20b/c"]],
+    ["RTMPS alone", "h", { rtmp_port: 0, rtmps_port: 1936 }, ["rtmps://h:1936/a%20b/c"]],
+    ["both are off", "h", { rtmp_port: 0, rtmps_port: 0 }, []],
+  ] as const)("%s", (_, host, ports, want) => expect(rtmpUrls(host, ports, "a b/c")).toEqual(want));
+});
+
+describe("serverAndKey", () => {
+  it.each([
+    ["rtmp://h:1935/live/test", "rtmp://h:1935/live", "test"],
+    ["rtmp://h:1935/cam/north/hd", "rtmp://h:1935/cam/north", "hd"],
+    ["rtmp://h:1935/test", "rtmp://h:1935", "test"],
+  ])("%s", (url, server, key) => expect(serverAndKey(url)).toEqual({ server, key }));
 });
 
 describe("deep links", () => {
-  it.each(["live/test", "a&b/c=d", "x+y", "100%", "a#b?c"])("%s survives", (name) => {
-    expect(playFrom(playSearch(name))).toBe(name);
+  it.each(["live/test", "a&b/c=d", "x+y", "100%", "a#b?c", "a&via=ws"])("%s survives", (name) => {
+    expect(playFrom(playSearch({ name, via: "http" }))).toEqual({ name, via: "http" });
+    expect(playFrom(playSearch({ name, via: "ws" }))).toEqual({ name, via: "ws" });
   });
-  it("an empty or absent name is none", () => {
-    expect(playFrom("?play=")).toBeNull();
-    expect(playFrom("?other=1")).toBeNull();
-  });
+  it.each([
+    ["?play=live/test&via=ws", { name: "live/test", via: "ws" }],
+    ["?play=live/test&via=carrier-pigeon", { name: "live/test", via: "http" }],
+    ["?play=", null],
+    ["?via=ws", null],
+  ])("%s", (search, want) => expect(playFrom(search)).toEqual(want));
 });
 
 describe("splitToken", () => {

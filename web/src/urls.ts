@@ -5,25 +5,51 @@ export function encodeName(name: string): string {
   return name.split("/").map(encodeURIComponent).join("/");
 }
 
-/** Where a stream is played over HTTP-FLV; `origin` is like "http://host:8080". */
-export function flvUrl(origin: string, name: string, kinds = { audio: true, video: true }): string {
+/** How the console's player fetches a stream: HTTP-FLV or WS-FLV. */
+export type Via = "http" | "ws";
+
+/** Where a stream is played over HTTP-FLV or WS-FLV; `origin` is like "http://host:8080". */
+export function flvUrl(origin: string, name: string, via: Via = "http", kinds = { audio: true, video: true }): string {
   const query = [!kinds.audio && "audio=0", !kinds.video && "video=0"].filter(Boolean).join("&");
-  return `${origin}/${encodeName(name)}.flv${query && `?${query}`}`;
+  // "https" becomes "wss".
+  const server = via === "ws" ? origin.replace(/^http/, "ws") : origin;
+  return `${server}/${encodeName(name)}.flv${query && `?${query}`}`;
 }
 
-/** Where a stream is published and played over RTMP. */
-export function rtmpUrl(host: string, port: number, name: string): string {
-  return `rtmp://${host}:${port}/${encodeName(name)}`;
+/** The server's ports; 0 or absent if it does not listen. */
+export interface RtmpPorts {
+  rtmp_port: number;
+  rtmps_port?: number;
+}
+
+/** Where a stream is published and played: over RTMP, then over RTMPS, as far as the server listens. */
+export function rtmpUrls(host: string, ports: RtmpPorts | undefined, name: string): string[] {
+  const listeners = [["rtmp", ports?.rtmp_port], ["rtmps", ports?.rtmps_port]] as const;
+  return listeners.filter(([, port]) => port).map(([scheme, port]) => `${scheme}://${host}:${port}/${encodeName(name)}`);
+}
+
+/** An RTMP address as OBS wants it: the last segment of the name apart from the rest. */
+export function serverAndKey(url: string): { server: string; key: string } {
+  const slash = url.lastIndexOf("/");
+  return { server: url.slice(0, slash), key: url.slice(slash + 1) };
+}
+
+/** A stream in the player. */
+export interface Playing {
+  name: string;
+  via: Via;
 }
 
 /** The address of the console with a stream's player open. */
-export function playSearch(name: string): string {
-  return `?play=${encodeName(name)}`;
+export function playSearch({ name, via }: Playing): string {
+  return `?play=${encodeName(name)}${via === "ws" ? "&via=ws" : ""}`;
 }
 
 /** The stream that the page's query asks to play, or null. */
-export function playFrom(search: string): string | null {
-  return new URLSearchParams(search).get("play") || null;
+export function playFrom(search: string): Playing | null {
+  const query = new URLSearchParams(search);
+  const name = query.get("play");
+  return name ? { name, via: query.get("via") === "ws" ? "ws" : "http" } : null;
 }
 
 /** Splits `#token=…` off a URL fragment, for the token must not stay in the address bar. */

@@ -1,0 +1,58 @@
+import { useEffect, useRef, useState } from "preact/hooks";
+import { behind, smooth, type StreamClock } from "./latency";
+import { ahead, ranges } from "./live";
+import type { LiveRef, VideoRef } from "./use-live";
+
+const intervalMs = 1000;
+
+interface StatsProps {
+  video: VideoRef;
+  player: LiveRef;
+  /** The stream's clock; undefined while the API does not tell it. */
+  clock: StreamClock | undefined;
+}
+
+/** One line about what the browser makes of the stream. */
+export function Stats({ video, player, clock }: StatsProps) {
+  const [line, setLine] = useState("");
+  const newest = useRef(clock);
+  newest.current = clock;
+
+  useEffect(() => {
+    const rate = frameCounter();
+    let latency: number | null = null;
+    const timer = setInterval(() => {
+      const v = video.current!;
+      const parts: string[] = [];
+      const { totalVideoFrames, droppedVideoFrames } = v.getVideoPlaybackQuality();
+      const fps = rate(totalVideoFrames);
+      if (v.videoWidth) parts.push(`${v.videoWidth}×${v.videoHeight}`, `${Math.round(fps)} fps`, `${droppedVideoFrames} dropped`);
+      latency = smooth(latency, measure(v, player.current?.startMs ?? null, newest.current));
+      if (latency !== null) parts.push(`${latency.toFixed(1)} s behind`);
+      parts.push(`${ahead(ranges(v.buffered), v.currentTime).toFixed(1)} s buffered`);
+      setLine(v.readyState ? parts.join(" · ") : "");
+    }, intervalMs);
+    return () => clearInterval(timer);
+  }, []);
+
+  return <p class="stats">{line}</p>;
+}
+
+function measure(video: HTMLVideoElement, startMs: number | null, clock: StreamClock | undefined): number | null {
+  if (startMs === null || clock === undefined || video.readyState === HTMLMediaElement.HAVE_NOTHING) return null;
+  return behind(clock, performance.now(), startMs, video.currentTime);
+}
+
+/** Makes a function that turns a count of frames into frames per second since its last call. */
+function frameCounter(): (total: number) => number {
+  let frames = 0;
+  let time = performance.now();
+  return (total) => {
+    const now = performance.now();
+    // A new source counts from zero again.
+    const fps = Math.max(0, ((total - frames) * 1000) / (now - time));
+    frames = total;
+    time = now;
+    return fps;
+  };
+}
