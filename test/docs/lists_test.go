@@ -12,9 +12,11 @@ import (
 
 // notRun are the words that say why a shell sample is not run, and what for.
 var notRun = map[string]string{
-	"builds":        "it builds and runs the program itself",
-	"needs-display": "the client needs a screen",
-	"shows-users":   "it needs users that the reader has to make",
+	"builds":             "it builds and runs the program itself",
+	"needs-certificate":  "it needs the name and certificate of a server",
+	"needs-newer-ffmpeg": "the ffmpeg of Debian 12 does not know it; test/e2e runs a newer one",
+	"needs-display":      "the client needs a screen",
+	"shows-users":        "it needs users that the reader has to make",
 }
 
 // TestSampleWords: each shell sample of the guides says whether it is run: test

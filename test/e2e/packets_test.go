@@ -6,6 +6,7 @@ import (
 	"bufio"
 	"fmt"
 	"io"
+	"os/exec"
 	"strconv"
 	"strings"
 	"syscall"
@@ -66,8 +67,17 @@ type prober struct {
 // startProbe runs ffprobe on a file or address; read must follow.
 func startProbe(t *testing.T, source string, limit time.Duration) *prober {
 	t.Helper()
+	return startProbeBy(t, start, source, limit)
+}
+
+// starter is start, or what does the same elsewhere.
+type starter func(t *testing.T, limit time.Duration, setup func(*exec.Cmd), name string, args ...string) *process
+
+// startProbeBy is startProbe with the ffprobe that run finds.
+func startProbeBy(t *testing.T, run starter, source string, limit time.Duration) *prober {
+	t.Helper()
 	r, w := io.Pipe()
-	p := start(t, limit, separate(w), "ffprobe", "-v", "warning", "-show_packets", "-show_data_hash", "md5",
+	p := run(t, limit, separate(w), "ffprobe", "-v", "warning", "-show_packets", "-show_data_hash", "md5",
 		"-show_entries", "packet=codec_type,pts,dts,size,flags,data_hash", "-of", "compact=p=0", source)
 	go func() {
 		<-p.done
