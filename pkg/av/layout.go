@@ -74,6 +74,25 @@ func (l *Layout) First(k Kind) *Track {
 	return nil
 }
 
+// Size returns about how many bytes l takes, in memory and written out.
+func (l *Layout) Size() int64 {
+	if l == nil {
+		return 0
+	}
+	const fixed, perTrack, perField = 128, 192, 48
+	n := fixed
+	for _, t := range l.Tracks {
+		n += perTrack + len(t.Config) + len(t.SideInfo)
+	}
+	for _, f := range l.Metadata {
+		n += perField + len(f.Name)
+		if s, ok := f.Value.(string); ok {
+			n += len(s)
+		}
+	}
+	return int64(n)
+}
+
 // Leads reports whether t is the layout's first track of its kind: the one that
 // formats with a single track of a kind carry.
 func (l *Layout) Leads(t *Track) bool {

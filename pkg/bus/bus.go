@@ -191,6 +191,6 @@ func (b *Bus) Close(why reason.Reason) {
 	b.closed = true
 	b.mu.Unlock()
 	for _, s := range b.Streams() {
-		s.end(why, Live, Grace)
+		s.end(why, func() bool { return true })
 	}
 }

@@ -315,3 +315,23 @@ func expectNobodyWaits(t testing.TB, b *Bus) {
 		t.Errorf("%d names are still waited for", n)
 	}
 }
+
+// The grace period of a publisher that left earlier says nothing of the one
+// that left last.
+func TestLateExpiryOfAnEarlierPublisher(t *testing.T) {
+	b := New(DefaultLimits())
+	defer b.Close(reason.Shutdown)
+	first := publish(t, b, "me", video)
+	first.Close()
+	second := publish(t, b, "me", video)
+	second.Close()
+	s := second.Stream()
+	s.expire(first.Publisher)
+	if b.Stream("live/test") != s {
+		t.Error("the stream ended before its grace period")
+	}
+	s.expire(second.Publisher)
+	if b.Stream("live/test") != nil {
+		t.Error("the stream did not end with its grace period")
+	}
+}

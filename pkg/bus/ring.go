@@ -11,16 +11,26 @@ import (
 // payload's own allocation is rounded up by 16 bytes at most if it is small.
 const frameOverhead = int(unsafe.Sizeof(av.Frame{})+unsafe.Sizeof(Entry{})) + 16
 
-// cost returns the bytes that f counts for.
-func cost(f *av.Frame) int64 { return int64(len(f.Payload) + frameOverhead) }
+// cost returns the bytes that f counts for if it follows a frame of layout
+// before. A layout counts with the first frame that has it: formats write it out
+// there, so that a publisher that changes it all the time costs more than the
+// frames in between.
+func cost(f *av.Frame, before *av.Layout) int64 {
+	n := int64(len(f.Payload) + frameOverhead)
+	if f.Layout != before {
+		n += f.Layout.Size()
+	}
+	return n
+}
 
 // ring holds the frames that a view retains. A position counts frames since
 // the view began and is never used twice. The caller locks.
 type ring struct {
-	entries    []Entry  // length is a power of two; position p lives at p & (len-1)
-	tail, head uint64   // positions held: tail <= p < head
-	bytes      int64    // cost of the frames held
-	starts     []uint64 // start points held, ascending
+	entries    []Entry    // length is a power of two; position p lives at p & (len-1)
+	tail, head uint64     // positions held: tail <= p < head
+	bytes      int64      // cost of the frames held
+	layout     *av.Layout // of the newest frame
+	starts     []uint64   // start points held, ascending
 }
 
 // retention says what a ring must keep and what it may keep at most.
@@ -36,12 +46,14 @@ func (r *ring) append(e Entry) {
 	if r.head-r.tail == uint64(len(r.entries)) {
 		r.grow()
 	}
+	e.cost = cost(e.Frame, r.layout)
+	r.layout = e.Layout
 	r.entries[r.head&uint64(len(r.entries)-1)] = e
 	if e.Start {
 		r.starts = append(r.starts, r.head)
 	}
 	r.head++
-	r.bytes += cost(e.Frame)
+	r.bytes += e.cost
 }
 
 func (r *ring) grow() {
@@ -70,7 +82,7 @@ func (r *ring) trim(keep retention, now int64) {
 
 func (r *ring) drop() {
 	i := r.tail & uint64(len(r.entries)-1)
-	r.bytes -= cost(r.entries[i].Frame)
+	r.bytes -= r.entries[i].cost
 	r.entries[i] = Entry{}
 	if len(r.starts) > 0 && r.starts[0] == r.tail {
 		r.starts = append(r.starts[:0], r.starts[1:]...)

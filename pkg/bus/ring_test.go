@@ -1,6 +1,7 @@
 package bus
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -14,7 +15,7 @@ var keepAll = retention{window: int64(time.Hour), maxBytes: 1 << 40, maxAge: int
 func fill(r *ring, n, size int, keep retention) {
 	for range n {
 		f := &av.Frame{Track: video, DTS: int64(r.head), Arrival: int64(r.head) * ms(40), Payload: make([]byte, size)}
-		r.append(Entry{f, r.head%10 == 0})
+		r.append(Entry{Frame: f, Start: r.head%10 == 0})
 		r.trim(keep, f.Arrival)
 	}
 }
@@ -29,7 +30,7 @@ func (r *ring) verify(t *testing.T) {
 		if e.Frame == nil || e.DTS != int64(p) {
 			t.Fatalf("position %d holds %v", p, e)
 		}
-		bytes += cost(e.Frame)
+		bytes += e.cost
 		if e.Start {
 			starts = append(starts, p)
 		}
@@ -107,10 +108,33 @@ func TestEmptyFramesAreBounded(t *testing.T) {
 	keep := keepAll
 	keep.maxBytes = 1 << 20
 	for range 100_000 {
-		r.append(Entry{&av.Frame{Track: audio}, false})
+		r.append(Entry{Frame: &av.Frame{Track: audio}})
 		r.trim(keep, 0)
 	}
 	if n := r.head - r.tail; n > 1<<20/64 {
 		t.Errorf("a ring of 1 MiB holds %d frames", n)
+	}
+}
+
+// Layouts count: a publisher that changes its layout before every frame must
+// not hold more memory than the cap says.
+func TestRingCountsLayouts(t *testing.T) {
+	metadata := av.Metadata{{Name: "title", Value: strings.Repeat("x", 10_000)}}
+	var r ring
+	keep := retention{window: int64(time.Hour), maxBytes: 100_000, maxAge: int64(time.Hour)}
+	for range 1000 {
+		r.append(Entry{Frame: &av.Frame{Track: audio, Layout: &av.Layout{Metadata: metadata}}, Start: true})
+		r.trim(keep, 0)
+	}
+	if held := r.head - r.tail; held > 10 {
+		t.Errorf("%d frames with layouts of 10 kB are held, the cap is 100 kB", held)
+	}
+	same := &av.Layout{Metadata: metadata}
+	for range 100 {
+		r.append(Entry{Frame: &av.Frame{Track: audio, Layout: same}})
+		r.trim(keep, 0)
+	}
+	if held := r.head - r.tail; held < 100 {
+		t.Errorf("%d frames that share a layout are held, want 100 at least", held)
 	}
 }

@@ -2,7 +2,6 @@ package bus
 
 import (
 	"fmt"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -34,6 +33,7 @@ type Stream struct {
 	mu       sync.Mutex
 	state    State
 	pub      *Publisher
+	left     *Publisher // the last one that left
 	owner    string
 	session  string
 	epoch    uint64
@@ -94,16 +94,20 @@ func (s *Stream) leave(p *Publisher) {
 		return
 	}
 	s.pub, s.session, s.state = nil, "", Grace
-	s.arm(s.bus.limits.Grace, s.expire)
+	s.arm(s.bus.limits.Grace, func() { s.expire(p) })
+	s.left = p
 }
 
-// expire ends the stream unless a publisher came back.
-func (s *Stream) expire() { s.end(reason.StreamEnded, Grace) }
+// expire ends the stream unless a publisher came after the one that left.
+func (s *Stream) expire(left *Publisher) {
+	s.end(reason.StreamEnded, func() bool { return s.state == Grace && s.left == left })
+}
 
-// end ends the stream if it is in one of these states.
-func (s *Stream) end(why reason.Reason, in ...State) {
+// end ends the stream if it has not ended yet and still may, which is asked
+// under the lock.
+func (s *Stream) end(why reason.Reason, still func() bool) {
 	s.mu.Lock()
-	if !slices.Contains(in, s.state) {
+	if s.state == Ended || !still() {
 		s.mu.Unlock()
 		return
 	}

@@ -49,7 +49,7 @@ func TestTotals(t *testing.T) {
 	check("live", 1, 0, held)
 	p.Close()
 	check("publisher gone", 0, 1, held)
-	p.Stream().expire()
+	p.Stream().expire(p.Publisher)
 	check("stream ended", 0, 0, 0)
 
 	p = publish(t, b, "me", video)

@@ -81,7 +81,7 @@ func (v *View) append(f *av.Frame) {
 func (v *View) insert(f *av.Frame) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	v.ring.append(Entry{f, v.isStart(f)})
+	v.ring.append(Entry{Frame: f, Start: v.isStart(f)})
 	v.ring.trim(retention{v.window, v.limits.RingBytes, int64(v.limits.RingDuration)}, f.Arrival)
 }
 
@@ -156,6 +156,7 @@ type Entry struct {
 	// Start reports that viewers may begin here: a key frame or, without video,
 	// a frame about every second.
 	Start bool
+	cost  int64 // in the ring
 }
 
 // Read copies entries from position pos on into dst and returns those copied

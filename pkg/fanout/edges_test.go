@@ -147,3 +147,74 @@ func TestViewerAfterAFailedLog(t *testing.T) {
 	second := r.join(ViewerOptions{})
 	second.expect(t, got{tag: 'P', number: 3}, got{tag: 'K', number: 3})
 }
+
+// A second play on a connection does not inherit the first one's pause.
+func TestStopEndsThePause(t *testing.T) {
+	r := newRig(t, DefaultLimits())
+	r.frame(true, 10)
+	c := r.join(ViewerOptions{})
+	c.expect(t, got{tag: 'P', number: 1}, got{tag: 'K', number: 1})
+	c.viewer.Pause(true)
+	c.viewer.Stop()
+	c.viewer.Control(appendMessage(nil, 'C', 1, nil))
+	c.expect(t, got{tag: 'C', number: 1})
+	r.play(c, av.Selection{})
+	c.expect(t, got{tag: 'P', number: 1}, got{tag: 'K', number: 1})
+}
+
+// Whoever asks for what a complete layout does not have is told, not left
+// waiting.
+func TestNothingSelected(t *testing.T) {
+	r := newRig(t, DefaultLimits())
+	if err := r.pub.Hint([av.Kinds]bool{av.Video: true, av.Audio: true}); err != nil { // both are there: ready
+		t.Fatal(err)
+	}
+	r.frame(true, 10)
+	c := r.dial(ViewerOptions{})
+	r.play(c, av.Selection{NoVideo: true, NoAudio: true})
+	c.expectClosed(t, reason.Unsupported)
+}
+
+// A muxer that moves its bytes elsewhere although they would have fitted does
+// not lose them.
+type movingMuxer struct{ testMuxer }
+
+func (m movingMuxer) AppendFrame(dst []byte, f *av.Frame) ([]byte, error) {
+	return m.testMuxer.AppendFrame(append([]byte(nil), dst...), f)
+}
+
+func TestMuxerThatMovesItsBytes(t *testing.T) {
+	r := newRig(t, DefaultLimits())
+	r.frame(true, 10)
+	c := r.dial(ViewerOptions{})
+	l, release, err := r.delivery.Open(r.bus.Stream("live/test").Plain(), Key{Format: "moving"}, func() Muxer { return movingMuxer{} })
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.viewer.Follow(l, release, c.sess)
+	r.frame(false, 10)
+	c.expect(t, got{tag: 'P', number: 1}, got{tag: 'K', number: 1}, got{tag: 'v', number: 2})
+}
+
+// A viewer that changes its selection before anything of the old one came does
+// not go back to the oldest start point.
+func TestChangeOfSelectionNeverGoesBack(t *testing.T) {
+	r := newRig(t, DefaultLimits())
+	for range 3 {
+		r.frame(true, 10)
+	}
+	l, release, err := r.delivery.Open(r.bus.Stream("live/test").Plain(), Key{Format: "test", Selection: av.Selection{NoVideo: true}}, func() Muxer { return testMuxer{} })
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer release()
+	e := l.pull()
+	if at := l.after(e.offset); at != l.position || at == 0 {
+		t.Errorf("after a log without messages: position %d, want %d", at, l.position)
+	}
+	r.write(&av.Frame{Track: r.audio, Payload: []byte("x")})
+	l.pull()
+	if at := l.after(e.offset); at != l.position-1 {
+		t.Errorf("before the first message: position %d, want %d", at, l.position-1)
+	}
+}

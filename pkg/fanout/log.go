@@ -2,6 +2,7 @@ package fanout
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -51,6 +52,7 @@ type Log struct {
 	resync   bool // drop frames until a start point
 	owed     bool // the next message is a start point: its frame was not selected
 
+	checked *av.Layout // of the newest frame
 	layout  *av.Layout // of the newest message, before selection
 	version uint32     // grows whenever the prelude's bytes change
 	plain   []byte     // the prelude stamped 0, to see whether it changes
@@ -159,6 +161,10 @@ func (l *Log) write(e bus.Entry) {
 	if e.Start {
 		l.resync, l.owed = false, true
 	}
+	if e.Layout != l.checked {
+		l.checked = e.Layout
+		l.err = l.check(e.Layout)
+	}
 	if l.resync || !l.key.Selection.Has(e.Track.Kind) || l.err != nil {
 		return
 	}
@@ -190,6 +196,15 @@ func (l *Log) write(e bus.Entry) {
 	}
 	l.add(e, e.Track.Kind)
 	l.counts.Frames.Add(1)
+}
+
+// check fails if the layout is complete and nothing of it is selected: viewers
+// would wait for ever.
+func (l *Log) check(layout *av.Layout) error {
+	if layout.Ready && len(layout.Tracks) > 0 && len(layout.Select(l.key.Selection).Tracks) == 0 {
+		return reason.Wrap(reason.Unsupported, errors.New("the stream has no track of those that were asked for"))
+	}
+	return nil
 }
 
 // changeLayout puts e's layout in force. Running viewers get the change as a
@@ -233,7 +248,7 @@ func (l *Log) append(size int, f func(dst []byte) ([]byte, error)) (begin int64,
 		l.err = err
 		return s.end(), s
 	}
-	if len(out) > len(s.buf) { // f moved the bytes to a larger array
+	if len(out) > 0 && &out[0] != &s.buf[0] { // f moved the bytes to a larger array
 		message := out[n:]
 		l.roll(len(message))
 		s, n = l.head, 0
@@ -293,16 +308,19 @@ func (l *Log) startFrom(position uint64) (start, uint64, bool) {
 }
 
 // after returns the view position after the frame of the last message that ends
-// at or before offset; 0 if the index has none.
+// at or before offset, or of the message there if the index knows none before.
 func (l *Log) after(offset int64) uint64 {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	x := &l.index
 	number := x.search(func(e *entry) bool { return e.end > offset })
-	if number == x.first {
-		return 0
+	switch {
+	case number > x.first:
+		return x.at(number-1).position + 1
+	case number < x.next:
+		return x.at(number).position
 	}
-	return x.at(number-1).position + 1
+	return l.position
 }
 
 // offsetOf returns where the messages made from view positions below position

@@ -131,7 +131,7 @@ func (v *Viewer) Follow(l *Log, release func(), s *session.Session) {
 func (v *Viewer) Stop() {
 	v.note(func(n *notes) {
 		n.abandon()
-		n.stop = true
+		n.stop, n.paused = true, false
 	})
 }
 

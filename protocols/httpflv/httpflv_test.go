@@ -361,3 +361,36 @@ func TestPlayerWaitsAndIsKicked(t *testing.T) {
 		t.Errorf("a kicked player's body ends with %v", err)
 	}
 }
+
+func TestSelectionOfNothingThatIsThere(t *testing.T) {
+	r := newRig(t, nil)
+	r.publish(video)
+	if err := r.pub.Hint([av.Kinds]bool{av.Video: true}); err != nil { // that is all: ready
+		t.Fatal(err)
+	}
+	r.status(r.plain+"/live/test.flv?video=0", http.StatusUnsupportedMediaType, "unsupported")
+}
+
+// A viewer over HTTP/2 to whom nothing needs to be sent is not cut off when the
+// stall timeout has passed since the last write.
+func TestQuietHTTP2ViewerStays(t *testing.T) {
+	const stall = 100 * time.Millisecond
+	r := newRig(t, nil)
+	limits := fanout.DefaultLimits()
+	limits.StallTimeout = stall
+	r.host.Delivery.Close()
+	r.host.Delivery = fanout.New(limits)
+	r.publish(video)
+	body := r.get(r.tls+"/live/test.flv", true).Body
+	flvReader := flv.NewReader(body)
+	for range 3 {
+		if _, err := flvReader.Next(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	time.Sleep(3 * stall) // nothing is sent: there is nothing to wait for
+	r.frame(video, false)
+	if _, err := flvReader.Next(); err != nil {
+		t.Errorf("after a pause: %v", err)
+	}
+}

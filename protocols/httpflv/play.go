@@ -73,6 +73,12 @@ func (s *service) play(w http.ResponseWriter, r *http.Request, info session.Info
 		writeError(w, err)
 		return
 	}
+	if l := stream.Layout(); l.Ready && len(l.Tracks) > 0 && len(l.Select(selection).Tracks) == 0 {
+		err := reason.Wrap(reason.Unsupported, errors.New("the stream has no track of those that were asked for"))
+		sess.Close(reason.Unsupported, err)
+		writeError(w, err)
+		return
+	}
 	options := parseOptions(r.URL.Query())
 	key := fanout.Key{Format: "flv", Selection: selection, Variant: options}
 	log, release, err := s.host.Delivery.Open(stream.Plain(), key, func() fanout.Muxer { return &flv.Muxer{Options: options} })

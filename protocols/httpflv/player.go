@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"os"
 	"sync"
 	"time"
 
@@ -96,7 +97,8 @@ func watch(nc net.Conn, v *fanout.Viewer) {
 // stream serves an HTTP/2 request.
 func (p *player) stream(d *fanout.Delivery, w http.ResponseWriter, r *http.Request, follow func(*fanout.Viewer)) {
 	ended := make(chan struct{})
-	v := d.Add(&responseConn{w: w, control: http.NewResponseController(w)}, fanout.ViewerOptions{
+	rc := &responseConn{w: w, control: http.NewResponseController(w)}
+	v := d.Add(rc, fanout.ViewerOptions{
 		Hello: func(l *av.Layout) []byte { return hello(nil, l) },
 		Closed: func(why reason.Reason, err error) {
 			p.session.Close(why, err)
@@ -108,7 +110,11 @@ func (p *player) stream(d *fanout.Delivery, w http.ResponseWriter, r *http.Reque
 	select {
 	case <-ended:
 	case <-r.Context().Done():
-		v.Close(reason.ClientClosed, nil)
+		why := reason.ClientClosed
+		if rc.timedOut() { // that is what ended the request
+			why = reason.Stalled
+		}
+		v.Close(why, nil)
 		<-ended
 	}
 }
@@ -134,23 +140,60 @@ func responseHead(h http.Header) ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-// responseConn lets the delivery write to an HTTP/2 response.
+// responseConn lets the delivery write to an HTTP/2 response. There a deadline
+// that passes resets the stream although nothing is being written, so it is set
+// while something is.
 type responseConn struct {
 	w       http.ResponseWriter
 	control *http.ResponseController
+
+	mu       sync.Mutex
+	deadline time.Time
+	writing  bool
 }
 
 var _ net.Conn = (*responseConn)(nil)
 
 func (c *responseConn) Write(b []byte) (int, error) {
+	c.arm(true)
 	n, err := c.w.Write(b)
 	if err == nil {
 		err = c.control.Flush()
 	}
+	if err != nil && c.timedOut() {
+		return n, os.ErrDeadlineExceeded
+	}
+	c.arm(false)
 	return n, err
 }
 
-func (c *responseConn) SetWriteDeadline(t time.Time) error { return c.control.SetWriteDeadline(t) }
+func (c *responseConn) arm(writing bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.writing = writing
+	at := time.Time{}
+	if writing {
+		at = c.deadline
+	}
+	_ = c.control.SetWriteDeadline(at) // if it fails, so does the write
+}
+
+// timedOut reports whether a write has lasted beyond its deadline.
+func (c *responseConn) timedOut() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.writing && !c.deadline.IsZero() && !time.Now().Before(c.deadline)
+}
+
+func (c *responseConn) SetWriteDeadline(t time.Time) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.deadline = t
+	if !c.writing {
+		return nil
+	}
+	return c.control.SetWriteDeadline(t)
+}
 
 // The delivery does not use the rest; reading is net/http's.
 

@@ -109,6 +109,16 @@ func (c *conn) createStream(cmd message.Command) error {
 	return c.command(0, message.Result(cmd.TransactionID, nil, float64(id)))
 }
 
+// checkStreamID refuses message streams that createStream never gives out. Each
+// has its own wire log, so players must not choose freely; some clients use 0
+// or 1 without asking.
+func checkStreamID(id uint32) error {
+	if id > maxStreams {
+		return reason.Wrap(reason.BadMessage, fmt.Errorf("message stream %d was not created", id))
+	}
+	return nil
+}
+
 func (c *conn) deleteStream(id uint32) error {
 	delete(c.streams, id)
 	return c.closeStream(id)

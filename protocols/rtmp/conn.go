@@ -92,8 +92,14 @@ func (c *conn) serve() {
 	if errors.Is(err, io.EOF) || c.killedBy() != "" {
 		end.err = nil // it says no more than the reason
 	}
+	viewerEnded := false
+	select {
+	case end = <-c.viewerEnd: // and let the peer close: err is about that only
+		viewerEnded = true
+	default:
+	}
 	c.endPublish(end)
-	if c.viewer != nil {
+	if c.viewer != nil && !viewerEnded {
 		c.viewer.Close(end.why, end.err)
 		end = <-c.viewerEnd
 	}

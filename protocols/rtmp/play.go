@@ -34,6 +34,9 @@ func (c *conn) handlePlay(id uint32, cmd message.Command) error {
 	if c.publish != nil || c.play != nil {
 		return c.fail(id, message.CodePlayFailed, reason.Wrap(reason.BadMessage, fmt.Errorf("play while this connection publishes or plays already")))
 	}
+	if err := checkStreamID(id); err != nil {
+		return c.fail(id, message.CodePlayFailed, err)
+	}
 	r, err := c.admit(auth.Play, cmd.String(0))
 	if err != nil {
 		return c.refuse(session.Play, id, message.CodePlayFailed, r.name, err)
@@ -125,9 +128,13 @@ func (c *conn) playStart(id uint32, name string) []byte {
 	}, c.server.config.ChunkSize, amf0.Append(nil, "|RtmpSampleAccess", true, true))
 }
 
-// follow makes the viewer read the wire log of what p selects. The caller
-// holds p.mu.
+// follow makes the viewer read the wire log of what p selects, or nothing if
+// nothing of the stream is selected. The caller holds p.mu.
 func (c *conn) follow(p *playing) {
+	if l := p.view.Stream().Layout(); len(l.Tracks) > 0 && len(l.Select(p.selection).Tracks) == 0 {
+		c.viewer.Stop()
+		return
+	}
 	size := c.server.config.ChunkSize
 	type variant struct { // what tells wire logs apart
 		stream  uint32

@@ -28,6 +28,9 @@ func (c *conn) handlePublish(id uint32, cmd message.Command) error {
 	if c.publish != nil || c.play != nil {
 		return c.fail(id, message.CodePublishBadName, reason.Wrap(reason.BadMessage, fmt.Errorf("publish while this connection publishes or plays already")))
 	}
+	if err := checkStreamID(id); err != nil {
+		return c.fail(id, message.CodePublishBadName, err)
+	}
 	r, err := c.admit(auth.Publish, cmd.String(0))
 	if err != nil {
 		return c.refuse(session.Publish, id, message.CodePublishBadName, r.name, err)

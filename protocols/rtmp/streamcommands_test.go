@@ -200,3 +200,53 @@ func syncWith(t testing.TB, c *client) (media []rtmpchunk.Message) {
 	}
 	return readUntil(t, c, func(cmd message.Command) bool { return cmd.TransactionID == call.TransactionID })
 }
+
+// TestReceiveNothing: a player that wants neither sound nor picture gets none,
+// until it wants some again.
+func TestReceiveNothing(t *testing.T) {
+	s := startServer(t, nil)
+	publisher := s.publishMedia(t, "live/test")
+	c := s.dialRaw(t, "live/test")
+	rawPlay(t, c, "test")
+	rawMedia(t, c, 2+10)
+	for _, name := range []string{message.NameReceiveVideo, message.NameReceiveAudio} {
+		if err := c.command(name, false); err != nil {
+			t.Fatal(err)
+		}
+	}
+	syncWith(t, c)
+	writeTags(t, publisher, gop(200, 5)...)
+	pong := c.newCall("_checkbw")
+	if err := c.send(c.appendCommand(nil, 0, pong)); err != nil {
+		t.Fatal(err)
+	}
+	media := readUntil(t, c, func(cmd message.Command) bool { return cmd.TransactionID == pong.TransactionID })
+	if len(media) > 0 {
+		t.Errorf("%d messages of media with neither sound nor picture", len(media))
+	}
+	if err := c.command(message.NameReceiveVideo, true); err != nil {
+		t.Fatal(err)
+	}
+	writeTags(t, publisher, gop(400, 5)...)
+	for _, m := range rawMedia(t, c, 3) {
+		if m.Type != rtmpchunk.TypeVideo {
+			t.Errorf("message type %d, want video only", m.Type)
+		}
+	}
+}
+
+// TestForeignStreamID: message streams that createStream never gives out are
+// refused, since each would be written for its player alone.
+func TestForeignStreamID(t *testing.T) {
+	for name, code := range map[string]string{message.NamePlay: message.CodePlayFailed, message.NamePublish: message.CodePublishBadName} {
+		s := startServer(t, nil)
+		c := s.dialRaw(t, "live/test")
+		if err := c.send(c.appendCommand(nil, maxStreams+1, c.newCall(name, "test"))); err != nil {
+			t.Fatal(err)
+		}
+		awaitCode(t, c, code)
+		if n := len(s.host.Sessions.List()); n > 0 {
+			t.Errorf("%s: %d sessions", name, n)
+		}
+	}
+}
