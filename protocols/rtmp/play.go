@@ -177,8 +177,13 @@ func (c *conn) handlePause(id uint32, cmd message.Command) error {
 	if pause {
 		status.Code, status.Description = message.CodePauseNotify, "paused"
 	}
-	err := c.command(id, message.OnStatus(status)) // before the media goes on
-	c.viewer.Pause(pause)
+	if pause { // the status comes after the last of the media, or before the first
+		c.viewer.Pause(true)
+	}
+	err := c.command(id, message.OnStatus(status))
+	if !pause {
+		c.viewer.Pause(false)
+	}
 	return err
 }
 
