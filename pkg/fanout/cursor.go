@@ -20,6 +20,7 @@ type cursor struct {
 	offset  int64
 	number  uint64 // of the message at offset
 	version uint32 // of the prelude that the viewer has; 0: none
+	reached uint64 // the viewer had what lies before this view position from other logs
 
 	behind   bool   // more was there than the viewer took
 	liveFrom uint64 // messages before this one were catch-up at a join or skip

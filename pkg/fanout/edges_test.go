@@ -4,6 +4,7 @@ import (
 	"io"
 	"net"
 	"testing"
+	"time"
 
 	"github.com/weirmedia/weir/pkg/av"
 	"github.com/weirmedia/weir/pkg/reason"
@@ -217,4 +218,51 @@ func TestChangeOfSelectionNeverGoesBack(t *testing.T) {
 	if at := l.after(e.offset); at != l.position-1 {
 		t.Errorf("before the first message: position %d, want %d", at, l.position-1)
 	}
+}
+
+// deaf is a waker that nobody needs to wake.
+type deaf struct{}
+
+func (deaf) Wake() {}
+
+// Two changes of selection in a row: what the first log brought does not come
+// again from the third, although the second has sent nothing yet.
+func TestChangeTwiceInARow(t *testing.T) {
+	r := newRig(t, DefaultLimits())
+	open := func(sel av.Selection) *follow {
+		l, release, err := r.delivery.Open(r.bus.Stream("live/test").Plain(), Key{Format: "test", Selection: sel}, func() Muxer { return testMuxer{} })
+		if err != nil {
+			t.Fatal(err)
+		}
+		l.pull()
+		return &follow{log: l, release: release}
+	}
+	sound := func() { r.write(&av.Frame{Track: r.audio, Payload: []byte("x")}) }
+	defer r.bus.Stream("live/test").Plain().Follow(deaf{}, time.Minute)() // nothing is forgotten
+	r.frame(true, 10)
+	all, onlyAudio, onlyVideo := open(av.Selection{}), open(av.Selection{NoVideo: true}), open(av.Selection{NoAudio: true})
+	sound()
+	onlyAudio.log.pull()
+	r.frame(true, 10)
+	r.frame(false, 10)
+	v := &Viewer{limits: DefaultLimits()}
+	v.cursor.adopt(all.log, all.release)
+	e := all.log.pull()
+	if !v.join(&e) {
+		t.Fatal("no start point")
+	}
+	v.cursor.pending, v.cursor.offset = nil, e.offset // all of it was sent
+	sound()                                           // the start point of the second log
+	v.next = onlyAudio
+	e = all.log.pull()
+	v.change(&e)
+	if v.cursor.log != onlyAudio.log {
+		t.Fatal("did not change at the border")
+	}
+	v.next = onlyVideo
+	v.change(&e)
+	if v.cursor.log != onlyAudio.log {
+		t.Error("went back to a key frame that was sent already")
+	}
+	v.unfollow()
 }

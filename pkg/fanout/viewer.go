@@ -314,7 +314,8 @@ func (v *Viewer) join(e *edge) bool {
 func (v *Viewer) change(e *edge) (limit int64) {
 	c := &v.cursor
 	other := v.next.log.pull()
-	s, position, ok := v.next.log.startFrom(c.log.after(c.offset))
+	*e = c.log.pull() // or the border might be taken for nearer than it is
+	s, position, ok := v.next.log.startFrom(max(c.log.after(c.offset), c.reached))
 	if !ok {
 		return e.offset
 	}
@@ -325,6 +326,7 @@ func (v *Viewer) change(e *edge) (limit int64) {
 	v.next = nil
 	c.adopt(next.log, next.release)
 	c.jump(s, other)
+	c.reached = position
 	*e = other
 	return e.offset
 }
