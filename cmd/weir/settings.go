@@ -41,6 +41,7 @@ func defaultSettings() *settings {
 		},
 		delivery: deliverySettings{
 			MaxLag: config.Duration(d.LagTime), MaxLagBytes: config.ByteSize(d.LagBytes), StallTimeout: config.Duration(d.StallTimeout),
+			Interval: config.Duration(d.Interval), MaxInterval: config.Duration(d.MaxInterval),
 		},
 		limits:   limitSettings{MaxSessions: 20000, MaxWaiting: 10000},
 		shutdown: shutdownSettings{Timeout: config.Duration(10 * time.Second)},
@@ -135,6 +136,8 @@ type deliverySettings struct {
 	MaxLag       config.Duration `yaml:"max_lag"`
 	MaxLagBytes  config.ByteSize `yaml:"max_lag_bytes"`
 	StallTimeout config.Duration `yaml:"stall_timeout"`
+	Interval     config.Duration `yaml:"interval"`
+	MaxInterval  config.Duration `yaml:"max_interval"`
 }
 
 // Validate reports the first setting that cannot be used.
@@ -146,12 +149,17 @@ func (d *deliverySettings) Validate() error {
 		return errors.New("max_lag_bytes: must be at least 256KiB")
 	case d.StallTimeout < config.Duration(time.Second):
 		return errors.New("stall_timeout: must be at least 1s")
+	case d.Interval > config.Duration(2*time.Second):
+		return errors.New("interval: must be at most 2s")
+	case d.MaxInterval > config.Duration(2*time.Second):
+		return errors.New("max_interval: must be at most 2s")
 	}
 	return nil
 }
 
 func (d *deliverySettings) limits() fanout.Limits {
-	return fanout.Limits{LagTime: time.Duration(d.MaxLag), LagBytes: int64(d.MaxLagBytes), StallTimeout: time.Duration(d.StallTimeout)}
+	return fanout.Limits{LagTime: time.Duration(d.MaxLag), LagBytes: int64(d.MaxLagBytes), StallTimeout: time.Duration(d.StallTimeout),
+		Interval: time.Duration(d.Interval), MaxInterval: time.Duration(d.MaxInterval)}
 }
 
 // limitSettings is the section "limits".

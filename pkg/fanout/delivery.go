@@ -19,11 +19,17 @@ type Limits struct {
 	// StallTimeout is how long a viewer may take no byte while some wait for
 	// it. Then it is closed.
 	StallTimeout time.Duration
+	// Interval, if it is not 0, is the time between two passes over a stream's
+	// viewers, whatever the load: the longer, the fewer calls, and the more
+	// delay.
+	Interval time.Duration
+	// MaxInterval is the longest time between two passes that load may lead to.
+	MaxInterval time.Duration
 }
 
 // DefaultLimits returns the limits that weir runs with unless told otherwise.
 func DefaultLimits() Limits {
-	return Limits{LagBytes: 8 << 20, LagTime: 10 * time.Second, StallTimeout: 10 * time.Second}
+	return Limits{LagBytes: 8 << 20, LagTime: 10 * time.Second, StallTimeout: 10 * time.Second, MaxInterval: 100 * time.Millisecond}
 }
 
 // Delivery sends logs to viewers. Its methods are safe for concurrent use.

@@ -88,6 +88,7 @@ func TestGroupForgetsOldMarks(t *testing.T) {
 		if len(g.recent) != step.want {
 			t.Fatalf("%d marks after %d frames, want %d", len(g.recent), step.frames, step.want)
 		}
+		g.stale = true // as after a pass
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/weirmedia/weir/pkg/av"
 	"github.com/weirmedia/weir/pkg/bus"
@@ -39,6 +40,9 @@ type loop struct {
 	byLog      map[*Log]*group
 	idleGroups []*group
 	idleVisits []*Viewer
+	load       load
+	held       []*group // wait for more to send at once
+	timer      *time.Timer
 
 	// Arguments and results of sendNow; see its comment.
 	out     []byte
@@ -55,7 +59,9 @@ type group struct {
 	stop    func()
 	viewers []*Viewer
 	edge    edge
-	recent  []mark // the messages that the last pull brought
+	recent  []mark // the newest messages, those since the last pass at least
+	stale   bool   // a pass has served what recent has
+	rhythm  rhythm
 }
 
 var _ bus.Waker = (*group)(nil)
@@ -76,6 +82,7 @@ func newLoop(limits Limits, counts *LoopCounts) *loop {
 	l := &loop{
 		limits: limits, counts: counts, signal: make(chan struct{}, 1),
 		quit: make(chan struct{}), done: make(chan struct{}), byLog: make(map[*Log]*group),
+		load: load{since: av.Now()}, timer: time.NewTimer(time.Hour),
 	}
 	l.sendFn = func(fd uintptr) { l.sent, l.sendErr = send(fd, l.out) }
 	return l
@@ -116,15 +123,19 @@ func (l *loop) wake() {
 
 func (l *loop) run() {
 	defer close(l.done)
+	defer l.timer.Stop()
 	for {
 		select {
 		case <-l.signal:
+		case <-l.timer.C:
 		case <-l.quit:
 			return
 		}
 		begin := av.Now()
 		l.work()
-		l.counts.Busy.Add(uint64(av.Now() - begin))
+		end := av.Now()
+		l.counts.Busy.Add(uint64(end - begin))
+		l.load.add(begin, end)
 	}
 }
 
@@ -141,18 +152,19 @@ func (l *loop) work() {
 		l.visit(v)
 	}
 	for _, g := range groups {
-		l.pass(g)
+		l.look(g)
 	}
+	l.serveHeld()
 	clear(groups)
 	clear(visits)
 	l.idleGroups, l.idleVisits = groups, visits
 }
 
-// pass brings g's log up to date and sends every viewer what it lacks.
+// pass sends every viewer of g what it lacks.
 func (l *loop) pass(g *group) {
-	g.dirty.Store(false)
-	g.pull()
 	l.counts.Passes.Add(1)
+	g.stale = true
+	g.rhythm.passed, g.rhythm.waiting = av.Now(), 0
 	for i := len(g.viewers) - 1; i >= 0; i-- { // backwards: serving may remove the viewer
 		if v := g.viewers[i]; !v.seat.parked {
 			l.serve(v)
@@ -163,11 +175,21 @@ func (l *loop) pass(g *group) {
 func (g *group) pull() {
 	before := g.edge.messages
 	g.edge = g.log.pull()
-	switch n := g.edge.messages - before; {
-	case n > maxRecent: // catching up: viewers look in the log
-		g.recent = g.recent[:0]
-	case n > 0:
-		g.recent = g.log.marks(g.recent[:0], before, g.edge.messages)
+	n := g.edge.messages - before
+	if n == 0 {
+		return
+	}
+	if g.stale || len(g.recent)+int(n) > maxRecent {
+		g.recent, g.stale = g.recent[:0], false
+	}
+	if n > maxRecent { // catching up: viewers look in the log
+		g.rhythm.note(mark{arrival: av.Now(), kind: av.Data})
+		return
+	}
+	known := len(g.recent)
+	g.recent = g.log.marks(g.recent, before, g.edge.messages)
+	for _, m := range g.recent[known:] {
+		g.rhythm.note(m)
 	}
 }
 
