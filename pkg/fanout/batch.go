@@ -63,7 +63,7 @@ type rhythm struct {
 // note takes in a message that was just pulled.
 func (r *rhythm) note(m mark) {
 	if r.waiting == 0 {
-		r.waiting, r.sound = m.arrival, true
+		r.waiting, r.sound = max(m.arrival, 1), true // of a forgotten message the arrival is 0
 	}
 	if m.kind == av.Audio {
 		return
