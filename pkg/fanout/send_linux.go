@@ -1,7 +1,6 @@
 package fanout
 
 import (
-	"errors"
 	"net"
 	"syscall"
 
@@ -29,20 +28,4 @@ func direct(conn net.Conn) syscall.RawConn {
 		_ = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT, unsentLimit)
 	})
 	return raw
-}
-
-// send writes without waiting, again if a signal interrupts it.
-func send(fd uintptr, b []byte) (int, error) {
-	for {
-		n, err := unix.Write(int(fd), b)
-		switch {
-		case err == nil:
-			return n, nil
-		case errors.Is(err, unix.EINTR):
-		case errors.Is(err, unix.EAGAIN):
-			return 0, errWouldBlock
-		default:
-			return 0, err
-		}
-	}
 }
