@@ -74,6 +74,11 @@ func (l *Layout) First(k Kind) *Track {
 	return nil
 }
 
+// Lacks reports whether l has tracks and s selects none of them.
+func (l *Layout) Lacks(s Selection) bool {
+	return len(l.Tracks) > 0 && len(l.Select(s).Tracks) == 0
+}
+
 // Size returns about how many bytes l takes, in memory and written out.
 func (l *Layout) Size() int64 {
 	if l == nil {

@@ -27,7 +27,6 @@ type Publisher struct {
 	began   bool // a frame of this publisher was accepted
 	firstAt int64
 	keyed   bool // a video key frame was seen
-	early   uint64
 }
 
 // Stream returns the stream that p writes.
@@ -128,7 +127,6 @@ func (p *Publisher) Write(f *av.Frame) error {
 	p.lastFrame.Store(f.Arrival)
 	if f.Track.Kind == av.Video && !p.keyed {
 		if !f.Key || !s.layout.Load().Leads(f.Track) {
-			p.early++
 			s.stats.early++
 			s.mu.Unlock()
 			return nil

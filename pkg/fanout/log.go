@@ -201,7 +201,7 @@ func (l *Log) write(e bus.Entry) {
 // check fails if the layout is complete and nothing of it is selected: viewers
 // would wait for ever.
 func (l *Log) check(layout *av.Layout) error {
-	if layout.Ready && len(layout.Tracks) > 0 && len(layout.Select(l.key.Selection).Tracks) == 0 {
+	if layout.Ready && layout.Lacks(l.key.Selection) {
 		return reason.Wrap(reason.Unsupported, errors.New("the stream has no track of those that were asked for"))
 	}
 	return nil

@@ -3,7 +3,6 @@ package httpflv
 import (
 	"bufio"
 	"crypto/rand"
-	"crypto/sha1" //nolint:gosec // RFC 6455 says so; it protects nothing
 	"encoding/base64"
 	"encoding/binary"
 	"errors"
@@ -36,10 +35,7 @@ func (c *Client) upgraded(r *http.Response, key string) error {
 	if r.StatusCode != http.StatusSwitchingProtocols {
 		return refusal(r)
 	}
-	const acceptGUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
-	sum := sha1.Sum([]byte(key + acceptGUID)) //nolint:gosec // as above
-	want := base64.StdEncoding.EncodeToString(sum[:])
-	if got := r.Header.Get("Sec-WebSocket-Accept"); got != want || !strings.EqualFold(r.Header.Get("Upgrade"), "websocket") {
+	if got := r.Header.Get("Sec-WebSocket-Accept"); got != websocket.AcceptKey(key) || !strings.EqualFold(r.Header.Get("Upgrade"), "websocket") {
 		return badFrame("the server did not accept the upgrade")
 	}
 	conn, ok := r.Body.(io.ReadWriter)

@@ -73,7 +73,7 @@ func (s *service) play(w http.ResponseWriter, r *http.Request, info session.Info
 		writeError(w, err)
 		return
 	}
-	if l := stream.Layout(); l.Ready && len(l.Tracks) > 0 && len(l.Select(selection).Tracks) == 0 {
+	if l := stream.Layout(); l.Ready && l.Lacks(selection) {
 		err := reason.Wrap(reason.Unsupported, errors.New("the stream has no track of those that were asked for"))
 		sess.Close(reason.Unsupported, err)
 		writeError(w, err)

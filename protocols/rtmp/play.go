@@ -131,7 +131,7 @@ func (c *conn) playStart(id uint32, name string) []byte {
 // follow makes the viewer read the wire log of what p selects, or nothing if
 // nothing of the stream is selected. The caller holds p.mu.
 func (c *conn) follow(p *playing) {
-	if l := p.view.Stream().Layout(); len(l.Tracks) > 0 && len(l.Select(p.selection).Tracks) == 0 {
+	if p.view.Stream().Layout().Lacks(p.selection) {
 		c.viewer.Stop()
 		return
 	}

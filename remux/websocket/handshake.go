@@ -32,9 +32,15 @@ func Accept(r *http.Request) ([]byte, error) {
 	case err != nil || len(raw) != 16:
 		return nil, badRequest("Sec-WebSocket-Key must be 16 bytes in base64")
 	}
-	sum := sha1.Sum([]byte(key + acceptGUID)) //nolint:gosec // as above
 	return []byte("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: " +
-		base64.StdEncoding.EncodeToString(sum[:]) + "\r\n\r\n"), nil
+		AcceptKey(key) + "\r\n\r\n"), nil
+}
+
+// AcceptKey returns the Sec-WebSocket-Accept that answers a Sec-WebSocket-Key
+// (4.2.2).
+func AcceptKey(key string) string {
+	sum := sha1.Sum([]byte(key + acceptGUID)) //nolint:gosec // as above
+	return base64.StdEncoding.EncodeToString(sum[:])
 }
 
 func badRequest(format string, args ...any) error {
