@@ -88,6 +88,7 @@ func (a *app) route(authorizer auth.Authorizer, exposition http.Handler) {
 	}))
 	guard := &api.Guard{Authorizer: authorizer, Sessions: a.sessions, Remote: a.http.Remote}
 	a.http.Handle("/metrics", guard.Protect(auth.Metrics, exposition))
+	a.http.Handle("/debug/pprof/", guard.Protect(auth.Pprof, api.Profiles()))
 	a.http.Handle("/healthz", state("ok", func() bool { return true }))
 	a.http.Handle("/readyz", state("ready", a.ready.Load))
 	page := web.Handler()

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"syscall"
 	"time"
 
@@ -15,6 +16,12 @@ import (
 )
 
 type serveCommand struct{ configFlag }
+
+// collectAt is how much the heap may grow, in percent of what is in use, before
+// it is collected (GOGC). 1,000 publishers at 690 kbit/s took 250 MB at Go's
+// default of 100, 202 MB at 50 and 187 MB at 25, where collecting took 12 % of
+// the time.
+const collectAt = 50
 
 // Run serves until a signal comes.
 func (c *serveCommand) Run(con *console) error {
@@ -34,6 +41,9 @@ func run(con *console, flag configFlag, beside func(ctx context.Context, a *app)
 	}
 	for _, w := range report.Warnings {
 		log.Warn("configuration", slog.String("warning", w))
+	}
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(collectAt)
 	}
 	// A signal that comes while weir starts must stop it too.
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)

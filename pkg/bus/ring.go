@@ -9,7 +9,7 @@ import (
 // frameOverhead is what a frame costs beside its payload. Without it a
 // publisher of empty frames could fill the memory within the cap in bytes. The
 // payload's own allocation is rounded up by 16 bytes at most if it is small.
-const frameOverhead = int(unsafe.Sizeof(av.Frame{})+unsafe.Sizeof(Entry{})) + 16
+const frameOverhead = int(unsafe.Sizeof(av.Frame{})+unsafe.Sizeof(slot{})) + 16
 
 // cost returns the bytes that f counts for if it follows a frame of layout
 // before. A layout counts with the first frame that has it: formats write it out
@@ -26,11 +26,19 @@ func cost(f *av.Frame, before *av.Layout) int64 {
 // ring holds the frames that a view retains. A position counts frames since
 // the view began and is never used twice. The caller locks.
 type ring struct {
-	entries    []Entry    // length is a power of two; position p lives at p & (len-1)
+	slots      []slot     // length is a power of two; position p lives at p & (len-1)
 	tail, head uint64     // positions held: tail <= p < head
+	oldest     int64      // arrival of the frame at tail, which itself is long out of the processor's cache
 	bytes      int64      // cost of the frames held
 	layout     *av.Layout // of the newest frame
 	starts     []uint64   // start points held, ascending
+}
+
+// slot is what the ring holds of a frame. There are hundreds for each stream.
+type slot struct {
+	frame *av.Frame
+	cost  uint32
+	start bool
 }
 
 // retention says what a ring must keep and what it may keep at most.
@@ -40,27 +48,36 @@ type retention struct {
 	maxAge   int64 // never hold frames older than this many ns
 }
 
-func (r *ring) at(pos uint64) Entry { return r.entries[pos&uint64(len(r.entries)-1)] }
+func (r *ring) at(pos uint64) *slot { return &r.slots[pos&uint64(len(r.slots)-1)] }
 
-func (r *ring) append(e Entry) {
-	if r.head-r.tail == uint64(len(r.entries)) {
+// entry returns what is held at pos.
+func (r *ring) entry(pos uint64) Entry {
+	s := r.at(pos)
+	return Entry{Frame: s.frame, Start: s.start}
+}
+
+func (r *ring) append(f *av.Frame, start bool) {
+	if r.head-r.tail == uint64(len(r.slots)) {
 		r.grow()
 	}
-	e.cost = cost(e.Frame, r.layout)
-	r.layout = e.Layout
-	r.entries[r.head&uint64(len(r.entries)-1)] = e
-	if e.Start {
+	n := cost(f, r.layout)
+	r.layout = f.Layout
+	*r.at(r.head) = slot{f, uint32(n), start}
+	if start {
 		r.starts = append(r.starts, r.head)
 	}
+	if r.head == r.tail {
+		r.oldest = f.Arrival
+	}
 	r.head++
-	r.bytes += e.cost
+	r.bytes += n
 }
 
 func (r *ring) grow() {
-	old := r.entries
-	r.entries = make([]Entry, max(32, 2*len(old)))
+	old := r.slots
+	r.slots = make([]slot, max(32, 2*len(old)))
 	for p := r.tail; p < r.head; p++ {
-		r.entries[p&uint64(len(r.entries)-1)] = old[p&uint64(len(old)-1)]
+		*r.at(p) = old[p&uint64(len(old)-1)]
 	}
 }
 
@@ -71,7 +88,7 @@ func (r *ring) trim(keep retention, now int64) {
 		needed = r.starts[n-1]
 	}
 	for r.tail+1 < r.head {
-		age := now - r.at(r.tail).Arrival
+		age := now - r.oldest
 		wanted := r.tail >= needed || age < keep.window
 		if wanted && r.bytes <= keep.maxBytes && age <= keep.maxAge {
 			break
@@ -80,14 +97,16 @@ func (r *ring) trim(keep retention, now int64) {
 	}
 }
 
+// drop forgets the oldest frame, which is not the only one.
 func (r *ring) drop() {
-	i := r.tail & uint64(len(r.entries)-1)
-	r.bytes -= r.entries[i].cost
-	r.entries[i] = Entry{}
+	s := r.at(r.tail)
+	r.bytes -= int64(s.cost)
+	*s = slot{}
 	if len(r.starts) > 0 && r.starts[0] == r.tail {
 		r.starts = append(r.starts[:0], r.starts[1:]...)
 	}
 	r.tail++
+	r.oldest = r.at(r.tail).frame.Arrival
 }
 
 // newestStart returns the newest start point held.

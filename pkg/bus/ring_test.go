@@ -15,7 +15,7 @@ var keepAll = retention{window: int64(time.Hour), maxBytes: 1 << 40, maxAge: int
 func fill(r *ring, n, size int, keep retention) {
 	for range n {
 		f := &av.Frame{Track: video, DTS: int64(r.head), Arrival: int64(r.head) * ms(40), Payload: make([]byte, size)}
-		r.append(Entry{Frame: f, Start: r.head%10 == 0})
+		r.append(f, r.head%10 == 0)
 		r.trim(keep, f.Arrival)
 	}
 }
@@ -27,11 +27,11 @@ func (r *ring) verify(t *testing.T) {
 	var starts []uint64
 	for p := r.tail; p < r.head; p++ {
 		e := r.at(p)
-		if e.Frame == nil || e.DTS != int64(p) {
+		if e.frame == nil || e.frame.DTS != int64(p) {
 			t.Fatalf("position %d holds %v", p, e)
 		}
-		bytes += e.cost
-		if e.Start {
+		bytes += int64(e.cost)
+		if e.start {
 			starts = append(starts, p)
 		}
 	}
@@ -42,8 +42,8 @@ func (r *ring) verify(t *testing.T) {
 		t.Errorf("start points %v, want %v", r.starts, starts)
 	}
 	held := 0
-	for _, e := range r.entries {
-		if e.Frame != nil {
+	for _, s := range r.slots {
+		if s.frame != nil {
 			held++
 		}
 	}
@@ -108,7 +108,7 @@ func TestEmptyFramesAreBounded(t *testing.T) {
 	keep := keepAll
 	keep.maxBytes = 1 << 20
 	for range 100_000 {
-		r.append(Entry{Frame: &av.Frame{Track: audio}})
+		r.append(&av.Frame{Track: audio}, false)
 		r.trim(keep, 0)
 	}
 	if n := r.head - r.tail; n > 1<<20/64 {
@@ -123,7 +123,7 @@ func TestRingCountsLayouts(t *testing.T) {
 	var r ring
 	keep := retention{window: int64(time.Hour), maxBytes: 100_000, maxAge: int64(time.Hour)}
 	for range 1000 {
-		r.append(Entry{Frame: &av.Frame{Track: audio, Layout: &av.Layout{Metadata: metadata}}, Start: true})
+		r.append(&av.Frame{Track: audio, Layout: &av.Layout{Metadata: metadata}}, true)
 		r.trim(keep, 0)
 	}
 	if held := r.head - r.tail; held > 10 {
@@ -131,7 +131,7 @@ func TestRingCountsLayouts(t *testing.T) {
 	}
 	same := &av.Layout{Metadata: metadata}
 	for range 100 {
-		r.append(Entry{Frame: &av.Frame{Track: audio, Layout: same}})
+		r.append(&av.Frame{Track: audio, Layout: same}, false)
 		r.trim(keep, 0)
 	}
 	if held := r.head - r.tail; held < 100 {

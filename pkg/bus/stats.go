@@ -48,14 +48,17 @@ func (m *meter) perSecond(now int64) float64 {
 	return float64(sum) / max(time.Duration(span).Seconds(), 1)
 }
 
-type trackStats struct{ bytes, frames meter }
+type trackStats struct {
+	id            int
+	bytes, frames meter
+}
 
 // stats counts what one stream took in. Stream.mu guards it.
 type stats struct {
 	bytes, frames uint64
 	framesByKind  [av.Kinds]uint64
 	early         uint64 // frames before the first key frame
-	tracks        map[int]*trackStats
+	tracks        []*trackStats
 	lastKey       int64
 	keys          uint64
 	gop           time.Duration
@@ -68,13 +71,10 @@ func (st *stats) count(f *av.Frame) {
 	st.frames++
 	st.framesByKind[f.Track.Kind]++
 	st.lastArrival = f.Arrival
-	t := st.tracks[f.Track.ID]
+	t := st.track(f.Track.ID)
 	if t == nil {
-		if st.tracks == nil {
-			st.tracks = make(map[int]*trackStats)
-		}
-		t = &trackStats{}
-		st.tracks[f.Track.ID] = t
+		t = &trackStats{id: f.Track.ID}
+		st.tracks = append(st.tracks, t)
 	}
 	t.bytes.add(f.Arrival, int64(n))
 	t.frames.add(f.Arrival, 1)
@@ -85,6 +85,16 @@ func (st *stats) count(f *av.Frame) {
 		st.keys++
 		st.lastKey = f.DTS
 	}
+}
+
+// track returns what was counted of the track with that id, or nil.
+func (st *stats) track(id int) *trackStats {
+	for _, t := range st.tracks {
+		if t.id == id {
+			return t
+		}
+	}
+	return nil
 }
 
 // TrackInfo is a track with what was measured of it.
@@ -137,7 +147,7 @@ func (s *Stream) info(now int64) Info {
 	}
 	for _, t := range i.Layout.Tracks {
 		info := TrackInfo{Track: t}
-		if m := s.stats.tracks[t.ID]; m != nil {
+		if m := s.stats.track(t.ID); m != nil {
 			info.Bitrate, info.FrameRate = 8*m.bytes.perSecond(now), m.frames.perSecond(now)
 		}
 		i.Bitrate += info.Bitrate

@@ -30,12 +30,27 @@ type timeline struct {
 	rebase    bool  // the next frame is the first of another publisher
 	newest    int64 // the greatest DTS given out
 	newestAt  int64 // when that frame arrived
-	tracks    map[int]trackTime
+	tracks    []trackTime
 	jumps     uint64 // clock jumps treated
 	corrected uint64 // frames whose DTS was clamped
 }
 
-type trackTime struct{ dts, arrival int64 }
+// trackTime is when the newest frame of a track was due and when it arrived.
+type trackTime struct {
+	id           int
+	dts, arrival int64
+}
+
+// track returns what is known of the track with that id, nil if nothing is.
+// There are two, mostly: looking at each is faster than a map.
+func (t *timeline) track(id int) *trackTime {
+	for i := range t.tracks {
+		if t.tracks[i].id == id {
+			return &t.tracks[i]
+		}
+	}
+	return nil
+}
 
 // newPublisher makes the next frame continue the timeline where it stands.
 func (t *timeline) newPublisher() { t.rebase = t.began }
@@ -44,20 +59,24 @@ func (t *timeline) newPublisher() { t.rebase = t.began }
 func (t *timeline) place(f *av.Frame) {
 	if !t.began {
 		t.began = true
-		t.tracks = make(map[int]trackTime)
 		t.newest, t.newestAt = f.DTS, f.Arrival
 	}
 	offset := t.choose(f)
 	f.DTS += offset
 	f.PTS += offset
-	if last, seen := t.tracks[f.Track.ID]; seen && f.DTS < last.dts {
+	last := t.track(f.Track.ID)
+	if last == nil {
+		t.tracks = append(t.tracks, trackTime{id: f.Track.ID, dts: f.DTS})
+		last = &t.tracks[len(t.tracks)-1]
+	}
+	if f.DTS < last.dts {
 		if f.PTS >= f.DTS { // do not show before decoding what was not so before
 			f.PTS = max(f.PTS, last.dts)
 		}
 		f.DTS = last.dts
 		t.corrected++
 	}
-	t.tracks[f.Track.ID] = trackTime{f.DTS, f.Arrival}
+	last.dts, last.arrival = f.DTS, f.Arrival
 	if f.DTS >= t.newest {
 		t.newest, t.newestAt = f.DTS, f.Arrival
 	}
@@ -91,8 +110,8 @@ func (t *timeline) edge(f *av.Frame) int64 {
 
 func (t *timeline) near(f *av.Frame, offset int64) bool {
 	dts := f.DTS + offset
-	last, seen := t.tracks[f.Track.ID]
-	if !seen {
+	last := t.track(f.Track.ID)
+	if last == nil {
 		d := dts - t.newest
 		return -maxTrackOffset <= d && d <= maxTrackOffset+f.Arrival-t.newestAt
 	}

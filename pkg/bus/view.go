@@ -81,7 +81,7 @@ func (v *View) append(f *av.Frame) {
 func (v *View) insert(f *av.Frame) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	v.ring.append(Entry{Frame: f, Start: v.isStart(f)})
+	v.ring.append(f, v.isStart(f))
 	v.ring.trim(retention{v.window, v.limits.RingBytes, int64(v.limits.RingDuration)}, f.Arrival)
 }
 
@@ -156,7 +156,6 @@ type Entry struct {
 	// Start reports that viewers may begin here: a key frame or, without video,
 	// a frame about every second.
 	Start bool
-	cost  int64 // in the ring
 }
 
 // Read copies entries from position pos on into dst and returns those copied
@@ -168,7 +167,7 @@ func (v *View) Read(pos uint64, dst []Entry) (entries []Entry, first uint64) {
 	first = min(max(pos, v.ring.tail), v.ring.head)
 	n := min(uint64(len(dst)), v.ring.head-first)
 	for i := range n {
-		dst[i] = v.ring.at(first + i)
+		dst[i] = v.ring.entry(first + i)
 	}
 	return dst[:n], first
 }

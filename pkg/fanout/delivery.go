@@ -7,7 +7,14 @@ import (
 	"time"
 
 	"github.com/weirmedia/weir/pkg/reason"
+	"github.com/weirmedia/weir/pkg/socket"
 )
+
+// unsentLimit bounds what one socket holds that was not yet put on the wire,
+// so that many viewers joining at once cannot fill the kernel's TCP memory, and
+// a slow viewer's backlog stays here, where it can be skipped. A second of
+// 1 Mbit/s; larger writes still go in one call when the socket is empty.
+const unsentLimit = 128 << 10
 
 // Limits bounds how far viewers may fall behind.
 type Limits struct {
@@ -56,7 +63,7 @@ func New(limits Limits) *Delivery {
 // Add takes over the writing side of conn. Until Closed is called nobody else
 // may write to it, and nobody may close it but to cut the viewer off.
 func (d *Delivery) Add(conn net.Conn, o ViewerOptions) *Viewer {
-	v := &Viewer{conn: conn, raw: direct(conn), options: o, limits: d.limits}
+	v := &Viewer{conn: conn, raw: socket.Raw(conn), options: o, limits: d.limits}
 	if v.raw == nil {
 		p := newPump(v, &d.stats.Loops[len(d.loops)], &d.pumped)
 		v.driver = p
@@ -64,6 +71,7 @@ func (d *Delivery) Add(conn net.Conn, o ViewerOptions) *Viewer {
 		go p.run()
 		return v
 	}
+	socket.LimitUnsent(v.raw, unsentLimit)
 	l := d.shortest()
 	l.count.Add(1)
 	v.driver = l

@@ -9,6 +9,7 @@ import (
 	"github.com/weirmedia/weir/pkg/av"
 	"github.com/weirmedia/weir/pkg/bus"
 	"github.com/weirmedia/weir/pkg/reason"
+	"github.com/weirmedia/weir/pkg/socket"
 )
 
 // passBudget is how many bytes one viewer is sent before the others have their
@@ -19,9 +20,6 @@ const passBudget = 256 << 10
 // maxRecent bounds the messages of one pull that a group keeps marks of. A pass
 // usually has one or two.
 const maxRecent = 256
-
-// errWouldBlock is what send returns if the socket takes nothing now.
-var errWouldBlock = errors.New("socket would block")
 
 // loop is a goroutine that owns sockets and sends to them.
 type loop struct {
@@ -84,7 +82,7 @@ func newLoop(limits Limits, counts *LoopCounts) *loop {
 		quit: make(chan struct{}), done: make(chan struct{}), byLog: make(map[*Log]*group),
 		load: load{since: av.Now()}, timer: time.NewTimer(time.Hour),
 	}
-	l.sendFn = func(fd uintptr) { l.sent, l.sendErr = send(fd, l.out) }
+	l.sendFn = func(fd uintptr) { l.sent, l.sendErr = socket.Send(fd, l.out) }
 	return l
 }
 
@@ -268,7 +266,7 @@ func (l *loop) push(v *Viewer, b []byte, e *edge) bool {
 	switch {
 	case n == len(b):
 		return true
-	case err == nil || errors.Is(err, errWouldBlock):
+	case err == nil || errors.Is(err, socket.ErrWouldBlock):
 		l.park(v)
 	default:
 		l.remove(v, failure(err), err)
@@ -307,8 +305,8 @@ func (l *loop) park(v *Viewer) {
 		// The callback tries the send before it asks to wait: the edge that
 		// tells of space may have come and gone already.
 		err := v.raw.Write(func(fd uintptr) bool {
-			s.wrote, failed = send(fd, b)
-			return !errors.Is(failed, errWouldBlock)
+			s.wrote, failed = socket.Send(fd, b)
+			return !errors.Is(failed, socket.ErrWouldBlock)
 		})
 		if s.err = err; err == nil {
 			s.err = failed

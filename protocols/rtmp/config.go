@@ -24,6 +24,9 @@ type Config struct {
 	// HandshakeTimeout bounds the time from connecting to the first publish or
 	// play, and the time without one later on.
 	HandshakeTimeout config.Duration `yaml:"handshake_timeout"`
+	// ReadInterval is the time between two reads from a publisher while there
+	// are many of them; 0 reads everything at once.
+	ReadInterval config.Duration `yaml:"read_interval"`
 	// MaxConnections bounds the open connections of the two listeners, each.
 	MaxConnections int `yaml:"max_connections"`
 	// MaxMessage bounds the payload of one received message, MaxChunkStreams
@@ -38,6 +41,10 @@ var _ plugin.Config = (*Config)(nil)
 // more.
 const maxChunkSize = 65536
 
+// maxReadInterval keeps what waits in the kernel small: the delay of every frame
+// grows by as much.
+const maxReadInterval = config.Duration(100 * time.Millisecond)
+
 // defaultTLSListen is next to RTMP's own port; that of RTMPS, 443, is HTTPS's.
 const defaultTLSListen = ":1936"
 
@@ -51,6 +58,7 @@ func New() plugin.Config {
 		// librtmp, GStreamer and VLC accept it.
 		ChunkSize:        60000,
 		HandshakeTimeout: config.Duration(10 * time.Second),
+		ReadInterval:     config.Duration(20 * time.Millisecond),
 		MaxConnections:   20000,
 		MaxMessage:       8 << 20,
 		MaxChunkStreams:  64,
@@ -68,6 +76,8 @@ func (c *Config) Validate() error {
 		return fmt.Errorf("chunk_size: must be %d..%d, is %d", rtmpchunk.DefaultChunkSize, maxChunkSize, c.ChunkSize)
 	case c.HandshakeTimeout <= 0:
 		return errors.New("handshake_timeout: must be more than 0s")
+	case c.ReadInterval < 0 || c.ReadInterval > maxReadInterval:
+		return fmt.Errorf("read_interval: must be 0s..%v, is %v", maxReadInterval, c.ReadInterval)
 	case c.MaxConnections < 1:
 		return fmt.Errorf("max_connections: must be at least 1, is %d", c.MaxConnections)
 	case c.MaxMessage < 64<<10 || c.MaxMessage > rtmpchunk.MaxPayload:

@@ -14,6 +14,7 @@ import (
 
 	"github.com/weirmedia/weir/pkg/fanout"
 	"github.com/weirmedia/weir/pkg/reason"
+	"github.com/weirmedia/weir/pkg/socket"
 	"github.com/weirmedia/weir/protocols/rtmp/handshake"
 	"github.com/weirmedia/weir/protocols/rtmp/message"
 	"github.com/weirmedia/weir/remux/rtmpchunk"
@@ -45,6 +46,7 @@ const commandChunkStream = 3
 type conn struct {
 	server *Server
 	net    net.Conn
+	source *socket.Reader // under reader; nil on TLS
 	reader *rtmpchunk.Reader
 	remote netip.AddrPort
 
@@ -139,7 +141,11 @@ func (c *conn) run() error {
 	case err != nil:
 		return err
 	}
-	c.reader = rtmpchunk.NewReader(c.net, rtmpchunk.Limits{
+	var source io.Reader = c.net
+	if c.source = socket.NewReader(c.net); c.source != nil {
+		source = c.source
+	}
+	c.reader = rtmpchunk.NewReader(source, rtmpchunk.Limits{
 		MaxMessage: uint32(c.server.config.MaxMessage), MaxChunkStreams: c.server.config.MaxChunkStreams,
 	})
 	for {

@@ -8,6 +8,7 @@ import (
 	"github.com/weirmedia/weir/pkg/bus"
 	"github.com/weirmedia/weir/pkg/reason"
 	"github.com/weirmedia/weir/pkg/session"
+	"github.com/weirmedia/weir/pkg/socket"
 	"github.com/weirmedia/weir/protocols/rtmp/message"
 	"github.com/weirmedia/weir/remux/flv"
 	"github.com/weirmedia/weir/remux/rtmpchunk"
@@ -49,7 +50,15 @@ func (c *conn) handlePublish(id uint32, cmd message.Command) error {
 	b = c.appendCommand(b, id, message.OnStatus(message.Status{
 		Level: message.LevelStatus, Code: message.CodePublishStart, Description: r.name + " is now published",
 	}))
+	c.paceReads(c.server.pace)
 	return c.write(b)
+}
+
+// paceReads paces reading, or ends that if p is nil.
+func (c *conn) paceReads(p *socket.Pace) {
+	if c.source != nil {
+		c.source.Follow(p)
+	}
 }
 
 // received counts bytes; total is what the connection has read so far.
@@ -110,6 +119,7 @@ func (c *conn) endPublish(end ended) {
 		return
 	}
 	c.publish = nil
+	c.paceReads(nil)
 	p.pub.Close()
 	p.received(c.reader.BytesRead())
 	if end.why != reason.Unpublished && end.why != reason.ClientClosed {

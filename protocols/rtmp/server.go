@@ -19,6 +19,7 @@ import (
 	"github.com/weirmedia/weir/pkg/plugin"
 	"github.com/weirmedia/weir/pkg/reason"
 	"github.com/weirmedia/weir/pkg/session"
+	"github.com/weirmedia/weir/pkg/socket"
 	"github.com/weirmedia/weir/pkg/tlsfile"
 )
 
@@ -31,6 +32,7 @@ type Server struct {
 	host    *plugin.Host
 	ignored *prometheus.CounterVec
 	slow    prometheus.Counter // publishers whose clock hardly advances
+	pace    *socket.Pace       // of reading from publishers
 	plain   *listen.Limited    // nil if off
 	tls     *listen.Limited    // nil if off
 
@@ -44,7 +46,7 @@ var _ plugin.Service = (*Server)(nil)
 
 func newServer(c *Config, h *plugin.Host) (*Server, error) {
 	s := &Server{
-		config: c, host: h, conns: make(map[*conn]struct{}),
+		config: c, host: h, conns: make(map[*conn]struct{}), pace: socket.NewPace(time.Duration(c.ReadInterval)),
 		ignored: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "weir_rtmp_ignored_messages_total",
 			Help: "Media messages of publishers that were left out, by cause.",

@@ -14,8 +14,8 @@ import (
 // tracksOf returns the tracks that d knows, by id.
 func tracksOf(d *Demuxer) map[int]*av.Track {
 	out := make(map[int]*av.Track)
-	for id, s := range d.sources {
-		out[id] = s.track
+	for _, s := range d.sources {
+		out[s.id] = s.track
 	}
 	return out
 }

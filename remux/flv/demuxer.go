@@ -71,8 +71,8 @@ const (
 // zero value is ready. It is not safe for concurrent use.
 type Demuxer struct {
 	clock clock
-	// sources are the tracks by id, some of them still without a configuration.
-	sources map[int]*source
+	// sources are the tracks, two mostly, some of them still without a configuration.
+	sources []*source
 	packets []Packet
 }
 
@@ -126,15 +126,16 @@ func (d *Demuxer) source(k av.Kind, number int) *source {
 	if k == av.Audio {
 		id = 2*number + AudioTrackID
 	}
-	s := d.sources[id]
-	if s != nil || len(d.sources) >= maxTracks {
-		return s
+	for _, s := range d.sources {
+		if s.id == id {
+			return s
+		}
 	}
-	if d.sources == nil {
-		d.sources = make(map[int]*source)
+	if len(d.sources) >= maxTracks {
+		return nil
 	}
-	s = &source{id: id}
-	d.sources[id] = s
+	s := &source{id: id}
+	d.sources = append(d.sources, s)
 	return s
 }
 

@@ -43,10 +43,7 @@ func decodeOne(t testing.TB, d *Demuxer, tag TagType, timestamp uint32, body []b
 
 // trackOf returns what d knows as the track with an id.
 func trackOf(d *Demuxer, id int) *av.Track {
-	if s := d.sources[id]; s != nil {
-		return s.track
-	}
-	return nil
+	return tracksOf(d)[id]
 }
 
 // configured returns a Demuxer that knows avcRecord and asc.

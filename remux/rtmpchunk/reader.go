@@ -32,7 +32,7 @@ type Reader struct {
 	src       *bufio.Reader
 	limits    Limits
 	chunkSize uint32
-	streams   map[uint32]*chunkStream
+	streams   []*chunkStream
 	// unfinished counts the messages that have begun and are not complete,
 	// held the bytes allocated for them.
 	unfinished int
@@ -66,7 +66,6 @@ func NewReader(r io.Reader, limits Limits) *Reader {
 		src:       bufio.NewReaderSize(r, readBuffer),
 		limits:    limits.withDefaults(),
 		chunkSize: DefaultChunkSize,
-		streams:   make(map[uint32]*chunkStream),
 	}
 }
 
@@ -125,7 +124,7 @@ func (r *Reader) abort(m Message) error {
 	if err != nil {
 		return broken(m.ChunkStream, "%v", err)
 	}
-	if cs := r.streams[id]; cs != nil && cs.inMessage {
+	if cs := r.stream(id); cs != nil && cs.inMessage {
 		r.endMessage(cs)
 	}
 	return nil
@@ -144,13 +143,24 @@ func (r *Reader) endMessage(cs *chunkStream) {
 	cs.inMessage, cs.payload = false, nil
 }
 
+// stream returns chunk stream id, nil if it has not begun. Encoders use a few, so
+// looking at each is faster than a map.
+func (r *Reader) stream(id uint32) *chunkStream {
+	for _, cs := range r.streams {
+		if cs.ChunkStream == id {
+			return cs
+		}
+	}
+	return nil
+}
+
 // readChunk reads one chunk, header and data.
 func (r *Reader) readChunk() (*chunkStream, error) {
 	format, id, err := r.readBasicHeader()
 	if err != nil {
 		return nil, err
 	}
-	cs := r.streams[id]
+	cs := r.stream(id)
 	if cs == nil {
 		if cs, err = r.newChunkStream(format, id); err != nil {
 			return nil, err
@@ -198,7 +208,7 @@ func (r *Reader) newChunkStream(format uint8, id uint32) (*chunkStream, error) {
 		return nil, exceeded("chunk streams", id, uint64(n)+1, uint64(r.limits.MaxChunkStreams))
 	}
 	cs := &chunkStream{header: header{Header: Header{ChunkStream: id}}}
-	r.streams[id] = cs
+	r.streams = append(r.streams, cs)
 	return cs, nil
 }
 
