@@ -164,6 +164,27 @@ func TestStopEndsThePause(t *testing.T) {
 	c.expect(t, got{tag: 'P', number: 1}, got{tag: 'K', number: 1})
 }
 
+// A viewer that rests goes on no earlier than at its place.
+func TestRestKeepsThePlace(t *testing.T) {
+	r := newRig(t, DefaultLimits())
+	r.frame(true, 10)
+	r.frame(false, 10)
+	c := r.join(ViewerOptions{})
+	c.expect(t, got{tag: 'P', number: 1}, got{tag: 'K', number: 1}, got{tag: 'v', number: 2})
+	c.viewer.Stop()
+	c.viewer.Control(appendMessage(nil, 'C', 1, nil))
+	c.expect(t, got{tag: 'C', number: 1})
+	r.frame(false, 10)
+	for i, selection := range []av.Selection{{NoAudio: true}, {}} { // either has a start point that is passed
+		r.play(c, selection)
+		asked := uint64(2 + i)
+		c.viewer.Control(appendMessage(nil, 'C', asked, nil))
+		c.expect(t, got{tag: 'C', number: asked})
+	}
+	r.frame(true, 10)
+	c.expect(t, got{tag: 'P', number: 4}, got{tag: 'K', number: 4})
+}
+
 // Whoever asks for what a complete layout does not have is told, not left
 // waiting.
 func TestNothingSelected(t *testing.T) {

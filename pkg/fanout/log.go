@@ -67,12 +67,13 @@ type Log struct {
 
 // start is a point at which viewers may begin.
 type start struct {
-	number  uint64 // of the message
-	offset  int64
-	segment *segment
-	version uint32
-	layout  *av.Layout // after selection
-	prelude []byte
+	number   uint64 // of the message
+	position uint64 // of its frame in the view
+	offset   int64
+	segment  *segment
+	version  uint32
+	layout   *av.Layout // after selection
+	prelude  []byte
 }
 
 // edge is where a log ends at the moment.
@@ -190,7 +191,7 @@ func (l *Log) write(e bus.Entry) {
 	if l.owed {
 		l.owed = false
 		l.starts = append(l.starts, start{
-			number: l.index.next, offset: begin, segment: segment,
+			number: l.index.next, position: l.position, offset: begin, segment: segment,
 			version: l.version, layout: l.layout.Select(l.key.Selection), prelude: prelude,
 		})
 	}
@@ -296,15 +297,15 @@ func (l *Log) newestStart() (start, bool) {
 
 // startFrom returns the first start point whose message came from position or
 // later in the view.
-func (l *Log) startFrom(position uint64) (start, uint64, bool) {
+func (l *Log) startFrom(position uint64) (start, bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, s := range l.starts {
-		if e := l.index.at(s.number); e.position >= position {
-			return s, e.position, true
+		if s.position >= position {
+			return s, true
 		}
 	}
-	return start{}, 0, false
+	return start{}, false
 }
 
 // after returns the view position after the frame of the last message that ends

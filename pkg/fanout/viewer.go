@@ -72,6 +72,7 @@ type driver interface {
 type notes struct {
 	control []byte
 	follow  *follow
+	rest    bool
 	stop    bool
 	paused  bool
 	leave   reason.Reason
@@ -120,11 +121,21 @@ func (v *Viewer) Control(b []byte) {
 func (v *Viewer) Follow(l *Log, release func(), s *session.Session) {
 	noted := v.note(func(n *notes) {
 		n.abandon()
-		n.follow, n.stop = &follow{l, release, s}, false
+		n.follow, n.rest, n.stop = &follow{l, release, s}, false, false
 	})
 	if !noted {
 		release()
 	}
+}
+
+// Rest makes the viewer read no log until it follows another of the same view,
+// which it joins no earlier than its place, so that nothing comes twice. Control
+// bytes still go out.
+func (v *Viewer) Rest() {
+	v.note(func(n *notes) {
+		n.abandon()
+		n.rest = true
+	})
 }
 
 // Stop makes the viewer read no log; control bytes still go out.
@@ -171,12 +182,15 @@ func (v *Viewer) deadline() {
 func (v *Viewer) take() {
 	v.mu.Lock()
 	n := v.notes
-	v.notes.control, v.notes.follow, v.notes.stop = nil, nil, false
+	v.notes.control, v.notes.follow, v.notes.rest, v.notes.stop = nil, nil, false, false
 	v.noted.Store(false)
 	v.mu.Unlock()
 
 	c := &v.cursor
 	c.pending = append(c.pending, n.control...)
+	if n.rest {
+		v.rest()
+	}
 	if n.stop {
 		v.unfollow()
 	}
@@ -202,7 +216,20 @@ func (v *Viewer) follow(f *follow) {
 		v.next = f
 		return
 	}
+	reached := c.reached
 	c.adopt(f.log, f.release)
+	c.reached = reached
+}
+
+// rest leaves the log, but not the place in the view.
+func (v *Viewer) rest() {
+	c := &v.cursor
+	reached := c.reached
+	if c.placed {
+		reached = max(c.log.after(c.offset), reached)
+	}
+	v.unfollow()
+	c.reached = reached
 }
 
 func (v *Viewer) unfollow() {
@@ -298,7 +325,7 @@ func (v *Viewer) skip(e *edge) {
 func (v *Viewer) join(e *edge) bool {
 	c := &v.cursor
 	s, ok := c.log.newestStart()
-	if !ok || s.offset < c.offset {
+	if !ok || s.offset < c.offset || s.position < c.reached {
 		return false
 	}
 	if !v.greeted && v.options.Hello != nil {
@@ -315,18 +342,18 @@ func (v *Viewer) change(e *edge) (limit int64) {
 	c := &v.cursor
 	other := v.next.log.pull()
 	*e = c.log.pull() // or the border might be taken for nearer than it is
-	s, position, ok := v.next.log.startFrom(max(c.log.after(c.offset), c.reached))
+	s, ok := v.next.log.startFrom(max(c.log.after(c.offset), c.reached))
 	if !ok {
 		return e.offset
 	}
-	if border := c.log.offsetOf(position); c.offset < border {
+	if border := c.log.offsetOf(s.position); c.offset < border {
 		return min(e.offset, border)
 	}
 	next := v.next
 	v.next = nil
 	c.adopt(next.log, next.release)
 	c.jump(s, other)
-	c.reached = position
+	c.reached = s.position
 	*e = other
 	return e.offset
 }

@@ -132,7 +132,7 @@ func (c *conn) playStart(id uint32, name string) []byte {
 // nothing of the stream is selected. The caller holds p.mu.
 func (c *conn) follow(p *playing) {
 	if p.view.Stream().Layout().Lacks(p.selection) {
-		c.viewer.Stop()
+		c.viewer.Rest()
 		return
 	}
 	size := c.server.config.ChunkSize

@@ -32,6 +32,11 @@ func startServer(t testing.TB, configure func(*Config)) *testServer {
 
 func startServerWith(t testing.TB, limits bus.Limits, configure func(*Config)) *testServer {
 	t.Helper()
+	return startServerLimited(t, limits, fanout.DefaultLimits(), configure)
+}
+
+func startServerLimited(t testing.TB, limits bus.Limits, delivery fanout.Limits, configure func(*Config)) *testServer {
+	t.Helper()
 	authorizer, err := auth.New(auth.Config{})
 	if err != nil {
 		t.Fatal(err)
@@ -39,7 +44,7 @@ func startServerWith(t testing.TB, limits bus.Limits, configure func(*Config)) *
 	h := &plugin.Host{
 		Log:      slog.New(slog.DiscardHandler),
 		Bus:      bus.New(limits),
-		Delivery: fanout.New(fanout.DefaultLimits()),
+		Delivery: fanout.New(delivery),
 		Sessions: session.NewRegistry(session.Options{}),
 		Auth:     authorizer,
 		Metrics:  prometheus.NewRegistry(),

@@ -235,6 +235,32 @@ func TestReceiveNothing(t *testing.T) {
 	}
 }
 
+// TestReceiveAgain: a player that wanted nothing for a while gets nothing twice
+// when it wants all again.
+func TestReceiveAgain(t *testing.T) {
+	s := startServer(t, nil)
+	publisher := s.publishMedia(t, "live/test")
+	c := s.dialRaw(t, "live/test")
+	rawPlay(t, c, "test")
+	rawMedia(t, c, 2+10)
+	for _, on := range []bool{false, true} {
+		for _, name := range []string{message.NameReceiveVideo, message.NameReceiveAudio} {
+			if err := c.command(name, on); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if media := syncWith(t, c); len(media) > 0 {
+			t.Errorf("%d messages that were there before", len(media))
+		}
+	}
+	writeTags(t, publisher, gop(200, 5)...)
+	for _, m := range rawMedia(t, c, 2+10) {
+		if !isSequenceHeader(flv.Tag{Body: m.Payload}) && m.Timestamp < 200 {
+			t.Errorf("message type %d at %d, which was there before", m.Type, m.Timestamp)
+		}
+	}
+}
+
 // TestForeignStreamID: message streams that createStream never gives out are
 // refused, since each would be written for its player alone.
 func TestForeignStreamID(t *testing.T) {
