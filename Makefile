@@ -10,6 +10,8 @@ VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 TOOLS := $(CURDIR)/bin/tools
 GOLANGCI_VERSION := v2.7.2
 GOLANGCI := $(TOOLS)/golangci-lint-$(GOLANGCI_VERSION)
+BENCHSTAT_VERSION := v0.0.0-20260908200009-22c9c6c9d4da
+BENCHSTAT := $(TOOLS)/benchstat-$(BENCHSTAT_VERSION)
 WEB_SOURCES := $(shell find web \( -name node_modules -o -name dist \) -prune -o -type f -not -name '*.go' -print)
 STAGE := test/tools/stage.sh
 FUZZ_TIME ?= 20s
@@ -18,7 +20,7 @@ SOAK ?= 10m
 ARGS ?=
 
 .PHONY: help run demo build test test-rest test-all lint fuzz bench soak setup clean \
-	tools clients clients-all race-binary
+	bench-compare bench-base bench-macro tools clients clients-all race-binary
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
@@ -75,8 +77,23 @@ lint: $(GOLANGCI) ## lint the Go code
 fuzz: ## fuzz each target for FUZZ_TIME, such as 20s or 30000x
 	@test/tools/fuzz.sh $(FUZZ_TIME)
 
-bench: ## benchmarks of the hot paths (BENCH=pattern)
+bench: ## benchmarks of the hot paths (BENCH=pattern); docs/performance.md knows more
 	go test -run '^$$' -bench '$(BENCH)' -benchmem ./...
+
+# bench-compare tells what a change has done to them since bench-base was run.
+bench-compare: $(BENCHSTAT)
+	@mkdir -p bin/bench
+	test/bench/record.sh '$(BENCH)' > bin/bench/new.txt
+	$(BENCHSTAT) -ignore machine base=test/bench/base.txt new=bin/bench/new.txt
+
+bench-base:
+	@mkdir -p bin/bench
+	test/bench/record.sh > bin/bench/base.txt
+	@mv bin/bench/base.txt test/bench/base.txt
+
+# bench-macro measures the whole server (ARGS="-run players-1000").
+bench-macro: build
+	go run ./test/bench/macro $(ARGS)
 
 soak: ## everything at once, for SOAK=10m, race detector on
 	CGO_ENABLED=1 WEIR_SOAK=$(SOAK) go test -race -count=1 -p 1 -timeout 0 -run '^TestSoak' ./...
@@ -92,6 +109,11 @@ $(GOLANGCI):
 	@mkdir -p $(TOOLS)
 	CGO_ENABLED=0 GOBIN=$(TOOLS) go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_VERSION)
 	@mv $(TOOLS)/golangci-lint $@
+
+$(BENCHSTAT):
+	@mkdir -p $(TOOLS)
+	CGO_ENABLED=0 GOBIN=$(TOOLS) go install golang.org/x/perf/cmd/benchstat@$(BENCHSTAT_VERSION)
+	@mv $(TOOLS)/benchstat $@
 
 clients:
 	@test/install.sh quick

@@ -171,7 +171,7 @@ func TestRestKeepsThePlace(t *testing.T) {
 	r.frame(false, 10)
 	c := r.join(ViewerOptions{})
 	c.expect(t, got{tag: 'P', number: 1}, got{tag: 'K', number: 1}, got{tag: 'v', number: 2})
-	c.viewer.Stop()
+	c.viewer.Rest()
 	c.viewer.Control(appendMessage(nil, 'C', 1, nil))
 	c.expect(t, got{tag: 'C', number: 1})
 	r.frame(false, 10)

@@ -42,6 +42,9 @@ func (g flvTag) media() bool {
 	return false
 }
 
+// key reports whether the tag is a key frame or the header of video.
+func (g flvTag) key() bool { return g.kind == tagVideo && len(g.body) > 0 && g.body[0]>>4 == 1 }
+
 type flvReader struct {
 	r     io.Reader
 	flags byte
@@ -110,6 +113,12 @@ func requestFLV(t *testing.T, url string) (*flvReader, error) {
 	return newFLVReader(resp.Body)
 }
 
+// askFLV requests a stream over HTTP-FLV on a connection of its own.
+func askFLV(conn net.Conn, name string) error {
+	_, err := fmt.Fprintf(conn, "GET /%s.flv HTTP/1.1\r\nHost: %s\r\n\r\n", name, conn.RemoteAddr())
+	return err
+}
+
 // leave plays a stream until n bytes arrived and closes the connection.
 func leave(address, name string, n int) {
 	conn, err := net.DialTimeout("tcp", address, 5*time.Second)
@@ -118,7 +127,7 @@ func leave(address, name string, n int) {
 	}
 	defer conn.Close()
 	_ = conn.SetDeadline(time.Now().Add(5 * time.Second))
-	if _, err := fmt.Fprintf(conn, "GET /%s.flv HTTP/1.1\r\nHost: %s\r\n\r\n", name, address); err != nil {
+	if askFLV(conn, name) != nil {
 		return
 	}
 	_, _ = io.CopyN(io.Discard, conn, int64(n))

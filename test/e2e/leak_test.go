@@ -12,20 +12,32 @@ import (
 	"time"
 )
 
+// metrics returns the values of all metrics, by name with labels.
+func (s *server) metrics(t *testing.T) map[string]float64 {
+	t.Helper()
+	all := make(map[string]float64)
+	for _, line := range strings.Split(s.get(t, "metrics"), "\n") {
+		space := strings.LastIndexByte(line, ' ')
+		if space < 0 || line[0] == '#' {
+			continue
+		}
+		value, err := strconv.ParseFloat(line[space+1:], 64)
+		if err != nil {
+			t.Fatalf("metric %q: %v", line, err)
+		}
+		all[line[:space]] = value
+	}
+	return all
+}
+
 // gauge returns the value of a metric without labels.
 func (s *server) gauge(t *testing.T, name string) float64 {
 	t.Helper()
-	for _, line := range strings.Split(s.get(t, "metrics"), "\n") {
-		if value, ok := strings.CutPrefix(line, name+" "); ok {
-			v, err := strconv.ParseFloat(value, 64)
-			if err != nil {
-				t.Fatal(err)
-			}
-			return v
-		}
+	value, ok := s.metrics(t)[name]
+	if !ok {
+		t.Fatalf("no metric %s", name)
 	}
-	t.Fatalf("no metric %s", name)
-	return 0
+	return value
 }
 
 // TestFullLeaks: 200 rounds of publish, play and disconnect at random moments

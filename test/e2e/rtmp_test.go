@@ -16,9 +16,9 @@ import (
 	"time"
 )
 
-// The smallest RTMP publisher that does: for what ffmpeg cannot send, such as
-// timestamps beyond 2^31 ms, and for many publishers at once. It sends blindly
-// and throws the server's answers away; tests look at the list of streams.
+// The smallest RTMP client that does: for what ffmpeg cannot send, such as
+// timestamps beyond 2^31 ms, and for many publishers and players at once. It
+// sends blindly; tests look at the list of streams or at what is played.
 
 const (
 	sentChunkSize = 4096
@@ -26,26 +26,19 @@ const (
 	mediaStream = 1
 )
 
-type rtmpPublisher struct {
+type rtmpClient struct {
 	conn net.Conn
 }
 
-// dialPublisher connects and asks to publish app/key.
-func dialPublisher(address, name string) (*rtmpPublisher, error) {
-	app, key, _ := strings.Cut(name, "/")
+// dialPublisher connects, asks to publish app/key and throws the server's
+// answers away.
+func dialPublisher(address, name string) (*rtmpClient, error) {
 	conn, err := net.DialTimeout("tcp", address, 5*time.Second)
 	if err != nil {
 		return nil, err
 	}
-	p := &rtmpPublisher{conn}
-	err = errors.Join(
-		p.handshake(),
-		p.message(2, 1, 0, 0, binary.BigEndian.AppendUint32(nil, sentChunkSize)),
-		p.command(0, "connect", 1, amfObject{{"app", app}, {"tcUrl", "rtmp://" + address + "/" + app}, {"flashVer", "FMLE/3.0"}}),
-		p.command(0, "createStream", 2, nil),
-		p.command(mediaStream, "publish", 3, nil, key, "live"),
-	)
-	if err != nil {
+	p := &rtmpClient{conn}
+	if err := p.open("publish", name); err != nil {
 		conn.Close()
 		return nil, err
 	}
@@ -53,8 +46,24 @@ func dialPublisher(address, name string) (*rtmpPublisher, error) {
 	return p, nil
 }
 
+// open does all that comes before media: to publish or play app/key.
+func (p *rtmpClient) open(action, name string) error {
+	app, key, _ := strings.Cut(name, "/")
+	call := []any{action, 3, nil, key}
+	if action == "publish" {
+		call = append(call, "live")
+	}
+	return errors.Join(
+		p.handshake(),
+		p.message(2, 1, 0, 0, binary.BigEndian.AppendUint32(nil, sentChunkSize)),
+		p.command(0, "connect", 1, amfObject{{"app", app}, {"tcUrl", "rtmp://" + p.conn.RemoteAddr().String() + "/" + app}, {"flashVer", "FMLE/3.0"}}),
+		p.command(0, "createStream", 2, nil),
+		p.command(mediaStream, call...),
+	)
+}
+
 // handshake is the simple one (RTMP 1.0, 5.2).
-func (p *rtmpPublisher) handshake() error {
+func (p *rtmpClient) handshake() error {
 	const size = 1536
 	if _, err := p.conn.Write(append([]byte{3}, make([]byte, size)...)); err != nil {
 		return err
@@ -68,16 +77,16 @@ func (p *rtmpPublisher) handshake() error {
 }
 
 // send sends one FLV tag with its timestamp.
-func (p *rtmpPublisher) send(tag flvTag) error {
+func (p *rtmpClient) send(tag flvTag) error {
 	return p.message(6, tag.kind, mediaStream, tag.timestamp, tag.body)
 }
 
-func (p *rtmpPublisher) command(stream uint32, values ...any) error {
+func (p *rtmpClient) command(stream uint32, values ...any) error {
 	return p.message(3, 20, stream, 0, amf(values...))
 }
 
 // message writes a type 0 chunk and as many of type 3 as it takes.
-func (p *rtmpPublisher) message(chunkStream, kind byte, stream, timestamp uint32, body []byte) error {
+func (p *rtmpClient) message(chunkStream, kind byte, stream, timestamp uint32, body []byte) error {
 	var extended []byte
 	short := timestamp
 	if timestamp >= 0xFFFFFF {
@@ -157,7 +166,7 @@ func fileTags(t *testing.T, c clip) (tags []flvTag) {
 
 // sendInRealTime sends tags at the pace of their timestamps, moved by offset,
 // until the last one or an error.
-func (p *rtmpPublisher) sendInRealTime(tags []flvTag, offset uint32) error {
+func (p *rtmpClient) sendInRealTime(tags []flvTag, offset uint32) error {
 	begin := time.Now()
 	for _, tag := range tags {
 		time.Sleep(time.Until(begin.Add(time.Duration(tag.timestamp) * time.Millisecond)))
