@@ -2,7 +2,10 @@ package main
 
 import (
 	"github.com/weirmedia/weir/pkg/plugin"
+	"github.com/weirmedia/weir/protocols/hls"
 	"github.com/weirmedia/weir/protocols/httpflv"
+	"github.com/weirmedia/weir/protocols/httpmp4"
+	"github.com/weirmedia/weir/protocols/httpts"
 	"github.com/weirmedia/weir/protocols/rtmp"
 )
 
@@ -11,5 +14,8 @@ func plugins() []plugin.Plugin {
 	return []plugin.Plugin{
 		{Section: "rtmp", New: rtmp.New},
 		{Section: "httpflv", New: httpflv.New},
+		{Section: "httpts", New: httpts.New},
+		{Section: "httpmp4", New: httpmp4.New},
+		{Section: "hls", New: hls.New},
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"sort"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/weirmedia/weir/pkg/reason"
@@ -55,6 +56,8 @@ type Bus struct {
 	waiting map[string]*arrival
 	ended   Totals // of the streams that are gone
 	closed  bool
+
+	watches atomic.Pointer[[]*Watch]
 }
 
 // arrival is what waits for one stream to appear.
@@ -65,7 +68,9 @@ type arrival struct {
 
 // New returns an empty bus.
 func New(limits Limits) *Bus {
-	return &Bus{limits: limits, streams: make(map[string]*Stream), waiting: make(map[string]*arrival)}
+	b := &Bus{limits: limits, streams: make(map[string]*Stream), waiting: make(map[string]*arrival)}
+	b.watches.Store(&[]*Watch{})
+	return b
 }
 
 // Claim says who wants to publish.
@@ -85,7 +90,11 @@ type Claim struct {
 func (b *Bus) Publish(name string, c Claim) (*Publisher, error) {
 	p, old, err := b.publish(name, c)
 	if old != nil {
+		p.stream.plain.wake()
 		old.kill(reason.TakenOver)
+	}
+	if p != nil {
+		b.changed(p.stream)
 	}
 	return p, err
 }

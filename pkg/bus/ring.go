@@ -36,9 +36,10 @@ type ring struct {
 
 // slot is what the ring holds of a frame. There are hundreds for each stream.
 type slot struct {
-	frame *av.Frame
-	cost  uint32
-	start bool
+	frame  *av.Frame
+	layout *av.Layout // that settled readers get
+	cost   uint32
+	start  bool
 }
 
 // retention says what a ring must keep and what it may keep at most.
@@ -50,10 +51,16 @@ type retention struct {
 
 func (r *ring) at(pos uint64) *slot { return &r.slots[pos&uint64(len(r.slots)-1)] }
 
-// entry returns what is held at pos.
-func (r *ring) entry(pos uint64) Entry {
-	s := r.at(pos)
-	return Entry{Frame: s.frame, Start: s.start}
+// read copies entries from position pos on, up to end, into dst. See View.Read.
+func (r *ring) read(pos, end uint64, dst []Entry) (entries []Entry, first uint64) {
+	first = min(max(pos, r.tail), r.head)
+	n := 0
+	for p := first; p < end && n < len(dst); p++ {
+		s := r.at(p)
+		dst[n] = Entry{Frame: s.frame, Layout: s.layout, Start: s.start}
+		n++
+	}
+	return dst[:n], first
 }
 
 func (r *ring) append(f *av.Frame, start bool) {
@@ -62,7 +69,7 @@ func (r *ring) append(f *av.Frame, start bool) {
 	}
 	n := cost(f, r.layout)
 	r.layout = f.Layout
-	*r.at(r.head) = slot{f, uint32(n), start}
+	*r.at(r.head) = slot{f, f.Layout, uint32(n), start}
 	if start {
 		r.starts = append(r.starts, r.head)
 	}

@@ -60,7 +60,8 @@ func (s *Stream) Plain() *View { return s.plain }
 func (s *Stream) Layout() *av.Layout { return s.layout.Load() }
 
 // succeed makes c the publisher in place of old, if there is one, whom the
-// caller kills. All results are nil if the stream has ended.
+// caller kills; then the caller wakes the plain view. All results are nil if the
+// stream has ended.
 func (s *Stream) succeed(c Claim) (p, old *Publisher, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -70,6 +71,9 @@ func (s *Stream) succeed(c Claim) (p, old *Publisher, err error) {
 	old = s.pub
 	if old != nil && (c.Owner == "" || s.owner != c.Owner) {
 		return nil, nil, reason.Wrap(reason.StreamBusy, fmt.Errorf("%q is being published by somebody else", s.name))
+	}
+	if old != nil {
+		s.plain.leave(s.settle())
 	}
 	p = &Publisher{stream: s, kill: c.Kill}
 	s.pub, s.owner, s.session, s.state = p, c.Owner, c.Session, Live
@@ -89,13 +93,17 @@ func (s *Stream) arm(d time.Duration, f func()) {
 // leave begins the grace period if p is still the publisher.
 func (s *Stream) leave(p *Publisher) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	if s.pub != p {
+		s.mu.Unlock()
 		return
 	}
 	s.pub, s.session, s.state = nil, "", Grace
 	s.arm(s.bus.limits.Grace, func() { s.expire(p) })
 	s.left = p
+	s.plain.leave(s.settle())
+	s.mu.Unlock()
+	s.plain.wake()
+	s.bus.changed(s)
 }
 
 // expire ends the stream unless a publisher came after the one that left.
@@ -114,12 +122,23 @@ func (s *Stream) end(why reason.Reason, still func() bool) {
 	pub := s.pub
 	s.state, s.pub = Ended, nil
 	s.deadline.Stop()
+	s.plain.settle(s.settle())
 	s.mu.Unlock()
 	s.bus.remove(s)
+	s.bus.changed(s)
 	if pub != nil {
 		pub.kill(why)
 	}
 	s.plain.end(why)
+}
+
+// settle returns the layout in force after the publisher is gone: no track is to
+// come any more. The caller locks.
+func (s *Stream) settle() *av.Layout {
+	if !s.layout.Load().Ready {
+		s.setLayout(func(l *av.Layout) { l.Ready = true })
+	}
+	return s.layout.Load()
 }
 
 // setLayout puts a changed copy of the layout in force. The caller locks.

@@ -12,9 +12,11 @@ import (
 // by one goroutine at a time; Close may be called by any.
 type Subscription struct {
 	view    *View
+	settled bool
 	pos     uint64
 	placed  bool // pos is where to read on
 	began   bool
+	told    uint64 // the newest place at which it was told that a publisher left
 	batch   []Entry
 	pending []Entry
 	signal  chan struct{}
@@ -23,15 +25,21 @@ type Subscription struct {
 
 var _ Waker = (*Subscription)(nil)
 
-// Item is what Subscription.Next returns: a frame, or a gap.
+// Item is what Subscription.Next returns: a frame, a gap, or that a publisher left.
 type Item struct {
-	// Frame is the next frame; nil if this item is a gap.
+	// Frame is the next frame; nil if this item is something else.
 	Frame *av.Frame
+	// Layout is the layout in force: Frame.Layout or, of a settled subscription,
+	// the one that the frame's publisher settled on.
+	Layout *av.Layout
 	// Start reports that decoding may begin at Frame.
 	Start bool
 	// Missed counts the frames that the reader was too slow for. The next item
 	// is a start point.
 	Missed uint64
+	// Left reports that the publisher of the frames so far has left. The frames
+	// that follow, if any do, are another's.
+	Left bool
 }
 
 // EndError reports that a view ended.
@@ -41,8 +49,15 @@ func (e *EndError) Error() string { return "stream ended: " + string(e.Reason) }
 
 // Subscribe starts reading at the newest start point, or at the first to come.
 // window is how far the reader may fall behind before it meets a gap.
-func (v *View) Subscribe(window time.Duration) *Subscription {
-	s := &Subscription{view: v, batch: make([]Entry, 32), signal: make(chan struct{}, 1)}
+func (v *View) Subscribe(window time.Duration) *Subscription { return v.subscribe(window, false) }
+
+// SubscribeSettled is like Subscribe for formats that must name all tracks at
+// their start: frames are held back until their layout is ready or their
+// publisher has left. See View.ReadSettled.
+func (v *View) SubscribeSettled(window time.Duration) *Subscription { return v.subscribe(window, true) }
+
+func (v *View) subscribe(window time.Duration, settled bool) *Subscription {
+	s := &Subscription{view: v, settled: settled, batch: make([]Entry, 32), signal: make(chan struct{}, 1)}
 	s.stop = v.Follow(s, window)
 	return s
 }
@@ -86,10 +101,15 @@ func (s *Subscription) poll() (Item, bool) {
 			return Item{Missed: missed}, ok
 		}
 		var first uint64
-		s.pending, first = s.view.Read(s.pos, s.batch)
+		var left bool
+		s.pending, first, left = s.view.readRun(s.pos, s.batch, s.settled)
 		if first > s.pos { // overrun: go on at a start point
 			s.placed, s.pending = false, nil
 			return s.poll()
+		}
+		if left && s.told != s.pos {
+			s.told, s.pending = s.pos, nil
+			return Item{Left: true}, true
 		}
 		if len(s.pending) == 0 {
 			return Item{}, false
@@ -98,7 +118,7 @@ func (s *Subscription) poll() (Item, bool) {
 	e := s.pending[0]
 	s.pending = s.pending[1:]
 	s.pos++
-	return Item{Frame: e.Frame, Start: e.Start}, true
+	return Item{Frame: e.Frame, Layout: e.Layout, Start: e.Start}, true
 }
 
 // place moves to the newest start point at the beginning and after an overrun.
@@ -114,6 +134,6 @@ func (s *Subscription) place() (missed uint64, ok bool) {
 	if s.began {
 		missed = pos - s.pos
 	}
-	s.pos, s.placed, s.began = pos, true, true
+	s.pos, s.placed, s.began, s.told = pos, true, true, pos
 	return missed, true
 }

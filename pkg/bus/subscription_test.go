@@ -30,6 +30,13 @@ func expectFrame(t *testing.T, s *Subscription, dts int64, start bool) {
 	}
 }
 
+func expectLeft(t *testing.T, s *Subscription) {
+	t.Helper()
+	if item := next(t, s); !item.Left || item.Frame != nil || item.Missed != 0 {
+		t.Fatalf("got %+v, want that the publisher left", item)
+	}
+}
+
 func TestSubscriptionStartsAtTheNewestStart(t *testing.T) {
 	b := New(DefaultLimits())
 	defer b.Close(reason.Shutdown)
@@ -152,6 +159,7 @@ func TestSubscriptionGoesOnAcrossPublishers(t *testing.T) {
 		time.Sleep(10 * time.Second)
 		p = publish(t, b, "me", video)
 		p.write(frame(video, 0, true), frame(video, 40, false))
+		expectLeft(t, s)
 		expectFrame(t, s, 15_000, true)
 		expectFrame(t, s, 15_040, false)
 	})

@@ -37,6 +37,7 @@ type View struct {
 
 	mu        sync.Mutex
 	ring      ring
+	settling  settling
 	windows   map[*demand]struct{}
 	window    int64 // the longest of windows
 	lastStart int64 // DTS of the newest start point
@@ -82,6 +83,7 @@ func (v *View) insert(f *av.Frame) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.ring.append(f, v.isStart(f))
+	v.settling.note(&v.ring, f.Layout)
 	v.ring.trim(retention{v.window, v.limits.RingBytes, int64(v.limits.RingDuration)}, f.Arrival)
 }
 
@@ -107,6 +109,7 @@ func (v *View) isStart(f *av.Frame) bool {
 
 func (v *View) end(why reason.Reason) {
 	v.ending.Do(func() {
+		v.settle(nil)
 		v.why = why
 		close(v.done)
 		v.wake()
@@ -153,6 +156,9 @@ func (v *View) unfollow(entry *waker, d *demand) {
 // Entry is a frame in a view.
 type Entry struct {
 	*av.Frame
+	// Layout is the layout in force: that which the frame came with or, from
+	// ReadSettled, the one that its publisher settled on.
+	Layout *av.Layout
 	// Start reports that viewers may begin here: a key frame or, without video,
 	// a frame about every second.
 	Start bool
@@ -164,12 +170,9 @@ type Entry struct {
 func (v *View) Read(pos uint64, dst []Entry) (entries []Entry, first uint64) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	first = min(max(pos, v.ring.tail), v.ring.head)
-	n := min(uint64(len(dst)), v.ring.head-first)
-	for i := range n {
-		dst[i] = v.ring.entry(first + i)
-	}
-	return dst[:n], first
+	entries, first = v.ring.read(pos, v.ring.head, dst)
+	unsettle(entries)
+	return entries, first
 }
 
 // NewestStart returns the position of the newest frame at which a viewer may
@@ -243,7 +246,12 @@ func (d *derivedView) run(ctx context.Context, sub *Subscription, t Transform) {
 	defer sub.Close()
 	for {
 		item, err := sub.Next(ctx)
-		if err == nil && item.Frame != nil {
+		switch {
+		case err != nil:
+		case item.Left:
+			d.leave(nil)
+			d.wake()
+		case item.Frame != nil:
 			err = contain(func() error { return t.Transform(item.Frame, d.append) })
 		}
 		if err != nil {

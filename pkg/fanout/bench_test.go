@@ -25,7 +25,7 @@ func (rawMuxer) AppendPrelude(dst []byte, _ *av.Layout, _ int64) ([]byte, error)
 
 func (rawMuxer) AppendChange(dst []byte, _, _ *av.Layout, _ int64) ([]byte, error) { return dst, nil }
 
-func (rawMuxer) AppendFrame(dst []byte, f *av.Frame) ([]byte, error) {
+func (rawMuxer) AppendFrame(dst []byte, f *av.Frame, _ *av.Layout, _ bool) ([]byte, error) {
 	return append(dst, f.Payload...), nil
 }
 

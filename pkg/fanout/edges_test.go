@@ -49,7 +49,7 @@ type hookMuxer struct {
 	hook func()
 }
 
-func (m hookMuxer) AppendFrame(dst []byte, _ *av.Frame) ([]byte, error) {
+func (m hookMuxer) AppendFrame(dst []byte, _ *av.Frame, _ *av.Layout, _ bool) ([]byte, error) {
 	m.hook()
 	return dst, nil
 }
@@ -202,8 +202,8 @@ func TestNothingSelected(t *testing.T) {
 // not lose them.
 type movingMuxer struct{ testMuxer }
 
-func (m movingMuxer) AppendFrame(dst []byte, f *av.Frame) ([]byte, error) {
-	return m.testMuxer.AppendFrame(append([]byte(nil), dst...), f)
+func (m movingMuxer) AppendFrame(dst []byte, f *av.Frame, _ *av.Layout, _ bool) ([]byte, error) {
+	return m.testMuxer.AppendFrame(append([]byte(nil), dst...), f, nil, false)
 }
 
 func TestMuxerThatMovesItsBytes(t *testing.T) {

@@ -46,7 +46,7 @@ func (m testMuxer) AppendChange(dst []byte, _, to *av.Layout, dts int64) ([]byte
 	return m.AppendPrelude(dst, to, dts)
 }
 
-func (testMuxer) AppendFrame(dst []byte, f *av.Frame) ([]byte, error) {
+func (testMuxer) AppendFrame(dst []byte, f *av.Frame, _ *av.Layout, _ bool) ([]byte, error) {
 	if string(f.Payload[:min(5, len(f.Payload))]) == "panic" {
 		panic("as told")
 	}

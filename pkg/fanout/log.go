@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -23,8 +24,15 @@ type Muxer interface {
 	// error, such as that the format cannot express the change, ends the log.
 	AppendChange(dst []byte, from, to *av.Layout, dts int64) ([]byte, error)
 	// AppendFrame appends f as whole messages; nothing if the format cannot
-	// carry its codec. An error ends the log.
-	AppendFrame(dst []byte, f *av.Frame) ([]byte, error)
+	// carry its codec. l is the layout in force, after selection; what f.Layout
+	// says is not asked for. start reports that viewers may begin at f. An error
+	// ends the log.
+	//
+	// A muxer may hold frames back. What it appends then at the next start point,
+	// before that point's own frame, must be such that viewers may begin there:
+	// so it holds from a start point on only, and appends what it has at a change
+	// of layout.
+	AppendFrame(dst []byte, f *av.Frame, l *av.Layout, start bool) ([]byte, error)
 }
 
 // Key names a log within its view.
@@ -32,6 +40,9 @@ type Key struct {
 	// Format names the format; counters are kept by it.
 	Format    string
 	Selection av.Selection
+	// Settled says that the format must name all tracks at its start: frames are
+	// held back until their layout is ready. See bus.View.ReadSettled.
+	Settled bool
 	// Variant tells logs of one format with other parameters apart.
 	Variant any
 }
@@ -49,13 +60,17 @@ type Log struct {
 	mu       sync.Mutex
 	position uint64 // in the view, of the next frame to write
 	batch    [32]bus.Entry
-	resync   bool // drop frames until a start point
-	owed     bool // the next message is a start point: its frame was not selected
+	resync   bool   // drop frames until a start point
+	starting bool   // viewers may begin at the next frame that the muxer gets
+	owed     bool   // the next message is a start point
+	prelude  []byte // of that start point
 
-	checked *av.Layout // of the newest frame
-	layout  *av.Layout // of the newest message, before selection
-	version uint32     // grows whenever the prelude's bytes change
-	plain   []byte     // the prelude stamped 0, to see whether it changes
+	checked  *av.Layout // of the newest frame
+	layout   *av.Layout // of the newest frame written, before selection
+	selected *av.Layout // the same, after selection
+	dropped  []int      // the ids of its tracks that the format cannot carry
+	version  uint32     // grows whenever the prelude's bytes change
+	plain    []byte     // the prelude stamped 0, to see whether it changes
 
 	tail, head *segment
 	capacity   int // of the next segment
@@ -123,7 +138,7 @@ func (l *Log) pull() edge {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for l.err == nil {
-		entries, first := l.view.Read(l.position, l.batch[:])
+		entries, first := l.read()
 		if first > l.position {
 			l.position, l.resync = first, true
 			l.counts.Overruns.Add(1)
@@ -148,6 +163,13 @@ func (l *Log) pull() edge {
 	return e
 }
 
+func (l *Log) read() (entries []bus.Entry, first uint64) {
+	if l.key.Settled {
+		return l.view.ReadSettled(l.position, l.batch[:])
+	}
+	return l.view.Read(l.position, l.batch[:])
+}
+
 func (l *Log) viewEnded() bool {
 	select {
 	case <-l.view.Done():
@@ -160,7 +182,7 @@ func (l *Log) viewEnded() bool {
 // write serialises one frame, preceded by a new prelude if the layout changed.
 func (l *Log) write(e bus.Entry) {
 	if e.Start {
-		l.resync, l.owed = false, true
+		l.resync, l.starting, l.owed = false, true, true
 	}
 	if e.Layout != l.checked {
 		l.checked = e.Layout
@@ -177,22 +199,27 @@ func (l *Log) write(e bus.Entry) {
 	if e.Layout != l.layout {
 		l.changeLayout(e)
 	}
-	var prelude []byte
-	if l.owed && l.err == nil {
-		prelude, l.err = l.mux.AppendPrelude(nil, l.layout.Select(l.key.Selection), e.DTS)
-	}
-	if l.err != nil {
+	if l.err != nil || slices.Contains(l.dropped, e.Track.ID) {
 		return
 	}
-	begin, segment := l.append(len(e.Payload), func(dst []byte) ([]byte, error) { return l.mux.AppendFrame(dst, e.Frame) })
+	starting := l.starting
+	if starting {
+		l.starting = false
+		if l.prelude, l.err = l.mux.AppendPrelude(nil, l.selected, e.DTS); l.err != nil {
+			return
+		}
+	}
+	begin, segment := l.append(len(e.Payload), func(dst []byte) ([]byte, error) {
+		return l.mux.AppendFrame(dst, e.Frame, l.selected, starting)
+	})
 	if l.head.end() == begin {
-		return // the format cannot carry it
+		return // the format leaves it out, or the muxer holds it
 	}
 	if l.owed {
 		l.owed = false
 		l.starts = append(l.starts, start{
 			number: l.index.next, position: l.position, offset: begin, segment: segment,
-			version: l.version, layout: l.layout.Select(l.key.Selection), prelude: prelude,
+			version: l.version, layout: l.selected, prelude: l.prelude,
 		})
 	}
 	l.add(e, e.Track.Kind)
@@ -211,23 +238,41 @@ func (l *Log) check(layout *av.Layout) error {
 // changeLayout puts e's layout in force. Running viewers get the change as a
 // message of its own, unless the prelude's bytes are those that they have.
 func (l *Log) changeLayout(e bus.Entry) {
-	before := l.layout
-	l.layout = e.Layout
-	selected := e.Layout.Select(l.key.Selection)
+	before := l.selected
+	l.layout, l.selected = e.Layout, e.Layout.Select(l.key.Selection)
 	var plain []byte
-	if plain, l.err = l.mux.AppendPrelude(nil, selected, 0); l.err != nil || bytes.Equal(plain, l.plain) {
+	if plain, l.err = l.mux.AppendPrelude(nil, l.selected, 0); l.err != nil {
+		return
+	}
+	l.drop()
+	if bytes.Equal(plain, l.plain) {
 		return
 	}
 	l.plain = plain
 	l.version++
-	if l.index.next == 0 {
+	if before == nil {
 		return // nobody runs yet: the first start point has it
 	}
 	begin, _ := l.append(len(plain), func(dst []byte) ([]byte, error) {
-		return l.mux.AppendChange(dst, before.Select(l.key.Selection), selected, e.DTS)
+		return l.mux.AppendChange(dst, before, l.selected, e.DTS)
 	})
 	if l.head.end() > begin {
 		l.add(e, av.Data)
+	}
+	l.owed = l.starting // what the muxer held is out: what follows of that group is no start point
+}
+
+// drop finds the tracks that the format cannot carry, so that a start point is
+// not taken for begun with a frame that is left out.
+func (l *Log) drop() {
+	l.dropped = l.dropped[:0]
+	if len(l.selected.Tracks) < 2 {
+		return // the prelude says that it can
+	}
+	for _, t := range l.selected.Tracks {
+		if _, err := l.mux.AppendPrelude(nil, &av.Layout{Tracks: []*av.Track{t}, Ready: true}, 0); err != nil {
+			l.dropped = append(l.dropped, t.ID)
+		}
 	}
 }
 

@@ -3,33 +3,45 @@ package httpserver
 import (
 	"net/http"
 	"net/url"
+	"slices"
+	"strings"
 )
 
 // preflightSeconds is for how long a browser may remember what it may send: a
 // day, which browsers cut to their own bound (Chromium two hours).
 const preflightSeconds = "86400"
 
-// Media wraps a handler of media so that pages of other origins may play it, as
-// http.allow_origin says (Fetch Standard, 3.2): it adds the headers, answers
-// OPTIONS, and refuses methods other than GET and HEAD.
+// Media wraps a handler of media for GET and HEAD as Share does.
 func (s *Server) Media(h StreamHandler) StreamHandler {
 	return func(w http.ResponseWriter, r *http.Request, stream string) {
-		s.allowOrigin(w.Header())
-		switch r.Method {
-		case http.MethodGet, http.MethodHead:
+		if s.Share(w, r, http.MethodGet, http.MethodHead) {
 			h(w, r, stream)
-		case http.MethodOptions:
-			w.Header().Set("Allow", "GET, HEAD, OPTIONS")
-			if s.config.AllowOrigin != "" {
-				w.Header().Set("Access-Control-Allow-Methods", "GET, HEAD, OPTIONS")
-				w.Header().Set("Access-Control-Allow-Headers", "Authorization, Range")
-				w.Header().Set("Access-Control-Max-Age", preflightSeconds)
-			}
-			w.WriteHeader(http.StatusNoContent)
-		default:
-			MethodNotAllowed(w, r, "GET, HEAD, OPTIONS")
 		}
 	}
+}
+
+// Share lets pages of other origins make requests with methods, as
+// http.allow_origin says (Fetch Standard, 3.2): it adds the headers, answers
+// OPTIONS, and refuses other methods. It reports whether the request is still to
+// be answered.
+func (s *Server) Share(w http.ResponseWriter, r *http.Request, methods ...string) bool {
+	s.allowOrigin(w.Header())
+	if slices.Contains(methods, r.Method) {
+		return true
+	}
+	allow := strings.Join(append(methods, http.MethodOptions), ", ")
+	if r.Method != http.MethodOptions {
+		MethodNotAllowed(w, r, allow)
+		return false
+	}
+	w.Header().Set("Allow", allow)
+	if s.config.AllowOrigin != "" {
+		w.Header().Set("Access-Control-Allow-Methods", allow)
+		w.Header().Set("Access-Control-Allow-Headers", "Authorization, Content-Type, If-Match, If-None-Match, Range")
+		w.Header().Set("Access-Control-Max-Age", preflightSeconds)
+	}
+	w.WriteHeader(http.StatusNoContent)
+	return false
 }
 
 func (s *Server) allowOrigin(h http.Header) {
@@ -38,7 +50,7 @@ func (s *Server) allowOrigin(h http.Header) {
 		return
 	}
 	h.Set("Access-Control-Allow-Origin", origin)
-	h.Set("Access-Control-Expose-Headers", "Content-Length, Content-Range")
+	h.Set("Access-Control-Expose-Headers", "Content-Length, Content-Range, ETag, Link, Location")
 	if origin != "*" {
 		h.Add("Vary", "Origin")
 	}

@@ -14,6 +14,10 @@ import (
 // stream need not exist.
 type StreamHandler func(w http.ResponseWriter, r *http.Request, stream string)
 
+// BelowHandler serves what lies below a stream. The name is as for
+// StreamHandler; rest is decoded and has no segment that is empty, "." or "..".
+type BelowHandler func(w http.ResponseWriter, r *http.Request, stream, rest string)
+
 // table maps paths to handlers. It is filled before the server starts and only
 // read afterwards. Paths are never cleaned and never redirected: encoders and
 // players follow no redirect, and a name with a "." or an empty segment is an
@@ -21,7 +25,9 @@ type StreamHandler func(w http.ResponseWriter, r *http.Request, stream string)
 type table struct {
 	exact    map[string]http.Handler
 	subtrees []subtree // longest first
-	suffixes []suffix  // longest first
+	marked   []infix
+	suffixes []suffix // longest first
+	infixes  []infix
 }
 
 type subtree struct {
@@ -32,6 +38,11 @@ type subtree struct {
 type suffix struct {
 	text    string
 	handler StreamHandler
+}
+
+type infix struct {
+	text    string // starts and ends in "/"
+	handler BelowHandler
 }
 
 // Handle serves a fixed path, or with a trailing slash all below it and the
@@ -64,6 +75,24 @@ func (s *Server) HandleSuffix(text string, h StreamHandler) {
 	slices.SortFunc(t.suffixes, func(a, b suffix) int { return cmp.Compare(len(b.text), len(a.text)) })
 }
 
+// HandleInfix serves every path that holds text, such as "/~hls/" or "/whip/";
+// what stands before its last occurrence is the stream's name, and something
+// must stand behind it. A text that starts with "/~", which no published name has,
+// goes before suffixes, others after. Call it before Start; a text that is taken
+// or does not start and end with "/" panics.
+func (s *Server) HandleInfix(text string, h BelowHandler) {
+	t := &s.table
+	taken := func(x infix) bool { return x.text == text }
+	if len(text) < 3 || text[0] != '/' || text[len(text)-1] != '/' || slices.ContainsFunc(t.marked, taken) || slices.ContainsFunc(t.infixes, taken) {
+		panic("httpserver: bad or double infix " + text)
+	}
+	if strings.HasPrefix(text, "/~") {
+		t.marked = append(t.marked, infix{text, h})
+	} else {
+		t.infixes = append(t.infixes, infix{text, h})
+	}
+}
+
 // fixed returns the handler of a fixed path, or nil.
 func (t *table) fixed(path string) http.Handler {
 	if h := t.exact[path]; h != nil {
@@ -80,10 +109,31 @@ func (t *table) fixed(path string) http.Handler {
 // stream returns the handler of a stream's form and the text of the name, or
 // nil.
 func (t *table) stream(path string) (StreamHandler, string) {
+	if h, name := below(t.marked, path); h != nil {
+		return h, name
+	}
 	for _, x := range t.suffixes {
 		if name, ok := strings.CutSuffix(path, x.text); ok {
 			return x.handler, strings.TrimPrefix(name, "/")
 		}
+	}
+	return below(t.infixes, path)
+}
+
+// below returns the handler of what lies below a stream and the text of the
+// name, or nil.
+func below(list []infix, path string) (StreamHandler, string) {
+	for _, x := range list {
+		i := strings.LastIndex(path, x.text)
+		if i < 0 {
+			continue
+		}
+		rest := path[i+len(x.text):]
+		if slices.ContainsFunc(strings.Split(rest, "/"), func(s string) bool { return s == "" || s == "." || s == ".." }) {
+			return nil, ""
+		}
+		return func(w http.ResponseWriter, r *http.Request, stream string) { x.handler(w, r, stream, rest) },
+			strings.TrimPrefix(path[:i], "/")
 	}
 	return nil, ""
 }

@@ -22,6 +22,12 @@ func sayStream(word string) httpserver.StreamHandler {
 	return func(w http.ResponseWriter, _ *http.Request, stream string) { _, _ = io.WriteString(w, word+" "+stream) }
 }
 
+func sayBelow(word string) httpserver.BelowHandler {
+	return func(w http.ResponseWriter, _ *http.Request, stream, rest string) {
+		_, _ = io.WriteString(w, word+" "+rest+" of "+stream)
+	}
+}
+
 func routed() *httpserver.Server {
 	s := httpserver.New(httpserver.Options{})
 	s.Handle("/", say("home"))
@@ -32,6 +38,8 @@ func routed() *httpserver.Server {
 	s.HandleSuffix(".m3u8", sayStream("list"))
 	s.HandleSuffix("/index.m3u8", sayStream("hls"))
 	s.HandleSuffix("/whip", sayStream("whip"))
+	s.HandleInfix("/~hls/", sayBelow("media"))
+	s.HandleInfix("/whip/", sayBelow("resource"))
 	return s
 }
 
@@ -76,6 +84,21 @@ func TestRoutes(t *testing.T) {
 		{"longest suffix", "/live/test/index.m3u8", 200, "hls live/test"},
 		{"shorter suffix", "/live/test.m3u8", 200, "list live/test"},
 		{"word suffix", "/live/test/whip", 200, "whip live/test"},
+		{"below", "/live/test/~hls/a.m4s", 200, "media a.m4s of live/test"},
+		{"below before a suffix", "/live/test/~hls/x/a.flv", 200, "media x/a.flv of live/test"},
+		{"below, percent-decoded", "/live/caf%C3%A9/%7Ehls/a%20b", 200, "media a b of live/café"},
+		{"below a word", "/live/test/whip/123", 200, "resource 123 of live/test"},
+		{"below a word that is part of the name", "/live/whip/a/whip/123", 200, "resource 123 of live/whip/a"},
+		{"suffix before a word that is part of the name", "/live/whip/a.flv", 200, "flv live/whip/a"},
+		{"suffix behind a word that is part of the name", "/live/whip/a/whip", 200, "whip live/whip/a"},
+		{"nothing below", "/live/test/~hls/", 404, "there is nothing at /live/test/~hls/"},
+		{"below without a slash", "/live/test/~hls", 404, "there is nothing at /live/test/~hls"},
+		{"dots below", "/live/test/~hls/../x", 404, "there is nothing at /live/test/~hls/../x"},
+		{"encoded dots below", "/live/test/~hls/%2e%2e", 404, "there is nothing at /live/test/~hls/.."},
+		{"empty segment below", "/live/test/~hls//x", 404, "there is nothing at /live/test/~hls//x"},
+		{"encoded slash below", "/live/test/~hls/a%2Fb", 400, "a segment of a stream name must not hold an encoded slash"},
+		{"no name before an infix", "/~hls/a", 400, "the stream name is empty"},
+		{"infix twice", "/live/~hls/x/~hls/a", 200, "media a of live/~hls/x"},
 		{"nothing", "/live/test", 404, "there is nothing at /live/test"},
 		{"no name", "/.flv", 400, "the stream name is empty"},
 		{"no name before a word", "/whip", 400, "the stream name is empty"},
@@ -131,6 +154,10 @@ func TestRoutesMustDiffer(t *testing.T) {
 		"relative path": func() { s.Handle("x", say("x")) },
 		"same suffix":   func() { s.HandleSuffix(".flv", sayStream("x")) },
 		"empty suffix":  func() { s.HandleSuffix("", sayStream("x")) },
+		"same infix":    func() { s.HandleInfix("/~hls/", sayBelow("x")) },
+		"same word":     func() { s.HandleInfix("/whip/", sayBelow("x")) },
+		"half an infix": func() { s.HandleInfix("/~x", sayBelow("x")) },
+		"empty infix":   func() { s.HandleInfix("//", sayBelow("x")) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			defer func() {
@@ -178,18 +205,37 @@ func TestMedia(t *testing.T) {
 	}
 }
 
+func TestShareOtherMethods(t *testing.T) {
+	s := httpserver.New(httpserver.Options{})
+	s.HandleInfix("/whip/", func(w http.ResponseWriter, r *http.Request, stream, rest string) {
+		if s.Share(w, r, http.MethodPatch, http.MethodDelete) {
+			sayBelow(r.Method)(w, r, stream, rest)
+		}
+	})
+	if w := get(t, s, http.MethodDelete, "/live/test/whip/1"); w.Code != 200 || w.Body.String() != "DELETE 1 of live/test" {
+		t.Errorf("%d %s", w.Code, w.Body)
+	}
+	for method, status := range map[string]int{http.MethodGet: 405, http.MethodOptions: 204} {
+		w := get(t, s, method, "/live/test/whip/1")
+		if w.Code != status || w.Header().Get("Allow") != "PATCH, DELETE, OPTIONS" || w.Header().Get("Access-Control-Allow-Origin") != "*" {
+			t.Errorf("%s: %d, %v", method, w.Code, w.Header())
+		}
+	}
+}
+
 func FuzzPath(f *testing.F) {
 	s := httpserver.New(httpserver.Options{})
-	var seen string
+	var seen, below string
 	s.Handle("/api/", say("api"))
 	s.HandleSuffix(".flv", func(_ http.ResponseWriter, _ *http.Request, stream string) { seen = stream })
+	s.HandleInfix("/~hls/", func(_ http.ResponseWriter, _ *http.Request, stream, rest string) { seen, below = stream, rest })
 	f.Fuzz(func(t *testing.T, target string) {
 		u, err := url.ParseRequestURI(target)
 		if err != nil {
 			return
 		}
 		r := httptest.NewRequest(http.MethodGet, "/", nil)
-		r.URL, seen = u, ""
+		r.URL, seen, below = u, "", ""
 		w := httptest.NewRecorder()
 		s.ServeHTTP(w, r)
 		switch w.Code {
@@ -200,7 +246,7 @@ func FuzzPath(f *testing.F) {
 			if name, err := streamname.Parse(seen); err != nil || name != seen {
 				t.Errorf("%q gave the name %q: %v", target, seen, err)
 			}
-			if "/"+seen+".flv" != u.Path {
+			if below == "" && "/"+seen+".flv" != u.Path || below != "" && "/"+seen+"/~hls/"+below != u.Path {
 				t.Errorf("%q gave the name %q", target, seen)
 			}
 		case http.StatusBadRequest, http.StatusNotFound:

@@ -1,6 +1,6 @@
 // Package httpserver owns the HTTP listeners and the table of routes: fixed
-// paths for pages and the API, suffixes for the forms of a stream, which
-// plugins fill in.
+// paths for pages and the API, suffixes and infixes for the forms of a stream,
+// which plugins fill in.
 package httpserver
 
 import (

@@ -9,28 +9,32 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/weirmedia/weir/pkg/auth"
-	"github.com/weirmedia/weir/pkg/config"
 	"github.com/weirmedia/weir/pkg/reason"
+	"github.com/weirmedia/weir/protocols/internal/httplive/httplivetest"
 	"github.com/weirmedia/weir/remux/flv"
 )
 
 // The schemes by which a rig can be played, and their URLs.
-var schemes = map[string]func(r *rig) string{
-	"http":  func(r *rig) string { return r.plain },
-	"https": func(r *rig) string { return r.tls },
-	"ws":    func(r *rig) string { return "ws" + strings.TrimPrefix(r.plain, "http") },
-	"wss":   func(r *rig) string { return "wss" + strings.TrimPrefix(r.tls, "https") },
+var schemes = map[string]func(r *httplivetest.Rig) string{
+	"http":  func(r *httplivetest.Rig) string { return r.Plain },
+	"https": func(r *httplivetest.Rig) string { return r.TLS },
+	"ws":    func(r *httplivetest.Rig) string { return "ws" + strings.TrimPrefix(r.Plain, "http") },
+	"wss":   func(r *httplivetest.Rig) string { return "wss" + strings.TrimPrefix(r.TLS, "https") },
 }
 
 // trusting accepts the rig's certificate.
 var trusting = ClientOptions{TLS: &tls.Config{InsecureSkipVerify: true}}
+
+// newRig starts a server of HTTP-FLV.
+func newRig(t *testing.T, o httplivetest.Options) *httplivetest.Rig {
+	t.Helper()
+	return httplivetest.New(t, New(), o)
+}
 
 func playURL(t *testing.T, url string) (*Client, error) {
 	t.Helper()
@@ -46,8 +50,8 @@ func playURL(t *testing.T, url string) (*Client, error) {
 func TestClientPlays(t *testing.T) {
 	for scheme, root := range schemes {
 		t.Run(scheme, func(t *testing.T) {
-			r := newRig(t, nil)
-			r.publish(video, audio)
+			r := newRig(t, httplivetest.Options{})
+			r.Publish(httplivetest.Video, httplivetest.Audio)
 			c, err := playURL(t, root(r)+"/live/test.flv")
 			if err != nil {
 				t.Fatal(err)
@@ -69,7 +73,7 @@ func TestClientPlays(t *testing.T) {
 			if fmt.Sprint(tags) != "[18 9 8 9 8]" {
 				t.Errorf("tags %v", tags)
 			}
-			r.host.Bus.Close(reason.StreamEnded)
+			r.Host.Bus.Close(reason.StreamEnded)
 			for range 2 {
 				if _, err := c.ReadTag(); err != io.EOF {
 					t.Errorf("after the end of the stream: %v", err)
@@ -82,7 +86,7 @@ func TestClientPlays(t *testing.T) {
 func TestClientIsRefused(t *testing.T) {
 	for scheme, status := range map[string]int{"http": 404, "https": 404, "ws": 1008, "wss": 1008} {
 		t.Run(scheme, func(t *testing.T) {
-			r := newRig(t, nil)
+			r := newRig(t, httplivetest.Options{})
 			_, err := playURL(t, schemes[scheme](r)+"/live/absent.flv")
 			var refused *StatusError
 			if !errors.As(err, &refused) || refused.Status != status || refused.Code != "stream_not_found" {
@@ -93,13 +97,13 @@ func TestClientIsRefused(t *testing.T) {
 }
 
 func TestClientIsKicked(t *testing.T) {
-	r := newRig(t, nil)
-	r.publish(video)
+	r := newRig(t, httplivetest.Options{})
+	r.Publish(httplivetest.Video)
 	c, err := playURL(t, schemes["ws"](r)+"/live/test.flv")
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.host.Sessions.KillAll(reason.Kicked)
+	r.Host.Sessions.KillAll(reason.Kicked)
 	for err == nil {
 		_, err = c.ReadTag()
 	}
@@ -114,17 +118,9 @@ func TestClientCredentials(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := newRig(t, func(c *auth.Config) {
-		path := filepath.Join(t.TempDir(), "weir.yaml")
-		text := "auth:\n  users:\n    - name: ann\n      password: \"" + hash + "\"\n      allow:\n        - actions: [play]\n          streams: [\"**\"]\n"
-		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := config.Load(config.LoadOptions{Path: path, Required: true, Sections: []config.Section{{Name: "auth", Value: c}}}); err != nil {
-			t.Fatal(err)
-		}
-	})
-	r.publish(video)
+	r := newRig(t, httplivetest.Options{Users: fmt.Sprintf(
+		"    - name: ann\n      password: %q\n      allow:\n        - actions: [play]\n          streams: [\"**\"]\n", hash)})
+	r.Publish(httplivetest.Video)
 	for scheme, root := range schemes {
 		url := strings.Replace(root(r), "://", "://ann:se%20cret@", 1) + "/live/test.flv"
 		if _, err := playURL(t, url); err != nil {
@@ -139,10 +135,10 @@ func TestClientCredentials(t *testing.T) {
 }
 
 func TestClientFollowsRedirects(t *testing.T) {
-	r := newRig(t, nil)
-	r.publish(video)
+	r := newRig(t, httplivetest.Options{})
+	r.Publish(httplivetest.Video)
 	moved := http.NewServeMux()
-	moved.Handle("/http", http.RedirectHandler(r.plain+"/live/test.flv", http.StatusFound))
+	moved.Handle("/http", http.RedirectHandler(r.Plain+"/live/test.flv", http.StatusFound))
 	moved.Handle("/ws", http.RedirectHandler(schemes["ws"](r)+"/live/test.flv", http.StatusTemporaryRedirect))
 	moved.Handle("/loop", http.RedirectHandler("/loop", http.StatusFound))
 	plain, secure := httptest.NewServer(moved), httptest.NewTLSServer(moved)
@@ -201,11 +197,11 @@ func TestClientBadInput(t *testing.T) {
 
 func TestClientGivesUpWithItsContext(t *testing.T) {
 	for _, scheme := range []string{"http", "ws"} {
-		r := newRig(t, nil, 20*time.Second) // the server waits for a publisher
+		r := newRig(t, httplivetest.Options{Wait: 20 * time.Second}) // the server waits for a publisher
 		ctx, cancel := context.WithCancelCause(context.Background())
 		why := errors.New("enough")
 		go func() {
-			for len(r.host.Sessions.List()) == 0 {
+			for len(r.Host.Sessions.List()) == 0 {
 				time.Sleep(time.Millisecond)
 			}
 			cancel(why)
@@ -218,8 +214,8 @@ func TestClientGivesUpWithItsContext(t *testing.T) {
 
 func TestClientCloseWakesReadTag(t *testing.T) {
 	for scheme, root := range schemes {
-		r := newRig(t, nil)
-		r.publish(video)
+		r := newRig(t, httplivetest.Options{})
+		r.Publish(httplivetest.Video)
 		c, err := playURL(t, root(r)+"/live/test.flv")
 		if err != nil {
 			t.Fatal(err)

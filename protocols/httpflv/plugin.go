@@ -4,9 +4,13 @@
 package httpflv
 
 import (
-	"context"
+	"net/url"
 
+	"github.com/weirmedia/weir/pkg/av"
+	"github.com/weirmedia/weir/pkg/fanout"
 	"github.com/weirmedia/weir/pkg/plugin"
+	"github.com/weirmedia/weir/protocols/internal/httplive"
+	"github.com/weirmedia/weir/remux/flv"
 )
 
 // Config is the section "httpflv".
@@ -25,21 +29,28 @@ func (c *Config) Validate() error { return nil }
 
 // Start implements plugin.Config.
 func (c *Config) Start(h *plugin.Host) (plugin.Service, error) {
-	s := &service{host: h}
-	if c.Enabled {
-		h.HTTP.HandleSuffix(".flv", h.HTTP.Media(s.serve))
+	if !c.Enabled {
+		return httplive.Idle{}, nil
 	}
-	return s, nil
+	return httplive.Start(h, httplive.Format{
+		Suffix: ".flv", ContentType: "video/x-flv",
+		Protocol: "httpflv", WebSocketProtocol: "wsflv", Name: "flv",
+		Variant: parseVariant, Hello: fileHeader,
+	}), nil
 }
 
-// service answers requests. The HTTP server owns the connections until they are
-// hijacked, and the session registry ends the sessions.
-type service struct{ host *plugin.Host }
+func fileHeader(l *av.Layout) []byte {
+	return flv.AppendFileHeader(nil, l.Expects(av.Audio), l.Expects(av.Video))
+}
 
-var _ plugin.Service = (*service)(nil)
+// variant is what a player may choose about FLV.
+type variant flv.Options
 
-// Drain implements plugin.Service: the HTTP server stops accepting.
-func (s *service) Drain() {}
+// parseVariant reads ?multitrack=1, by which a player asks for the tracks beyond
+// the first of each kind.
+func parseVariant(q url.Values) (httplive.Variant, error) {
+	return variant{Multitrack: q.Get("multitrack") == "1"}, nil
+}
 
-// Close implements plugin.Service: ending the sessions ended all there is.
-func (s *service) Close(context.Context) error { return nil }
+// NewMuxer implements httplive.Variant.
+func (v variant) NewMuxer() fanout.Muxer { return &flv.Muxer{Options: flv.Options(v)} }

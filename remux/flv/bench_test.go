@@ -3,6 +3,7 @@ package flv
 import (
 	"bytes"
 	"encoding/binary"
+	"github.com/weirmedia/weir/pkg/av"
 	"io"
 	"testing"
 )
@@ -41,10 +42,11 @@ func BenchmarkAppendAudioFrame(b *testing.B) {
 		b.Fatal(packet, err)
 	}
 	m, dst := new(Muxer), make([]byte, 0, 1024)
+	l := &av.Layout{Tracks: []*av.Track{packet.Frame.Track}, Ready: true}
 	b.SetBytes(int64(len(packet.Frame.Payload)))
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := m.AppendFrame(dst, packet.Frame); err != nil {
+		if _, err := m.AppendFrame(dst, packet.Frame, l, false); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -67,12 +67,13 @@ func carried(l *av.Layout, k av.Kind) *av.Track {
 // AppendBodyHeader appends the bytes of a tag body that precede f.Payload and
 // returns the tag's timestamp in milliseconds modulo 2^32. It returns false, and
 // dst as it was, if f is to be left out: if FLV cannot carry its codec, or if its
-// track is not the first of its kind in f.Layout and o does not ask for others.
+// track is not the first of its kind in l, the layout in force, and o does not
+// ask for others. Without a layout every track is the first.
 // The composition time is PTS - DTS rounded to milliseconds and limited to 24
 // bits. It appends at most MaxHeaderSize bytes and does not allocate if dst has
 // room.
-func AppendBodyHeader(dst []byte, f *av.Frame, o Options) (out []byte, timestamp uint32, ok bool) {
-	form := o.formOf(f.Layout, f.Track)
+func AppendBodyHeader(dst []byte, f *av.Frame, l *av.Layout, o Options) (out []byte, timestamp uint32, ok bool) {
+	form := o.formOf(l, f.Track)
 	switch {
 	case form == leftOut:
 		return dst, 0, false

@@ -69,7 +69,7 @@ func TestAppendBodyHeader(t *testing.T) {
 			check := func(l *av.Layout, multitrack bool, want string) {
 				t.Helper()
 				f.Layout = l
-				got, at, ok := AppendBodyHeader([]byte("x"), &f, Options{Multitrack: multitrack})
+				got, at, ok := AppendBodyHeader([]byte("x"), &f, f.Layout, Options{Multitrack: multitrack})
 				if !bytes.Equal(got[1:], unhex(t, want)) || ok != (want != "") || (ok && at != Milliseconds(f.DTS)) || len(got) > 1+MaxHeaderSize {
 					t.Errorf("multitrack %v: got %x, %v, want %s", multitrack, got[1:], ok, want)
 				}
@@ -89,7 +89,7 @@ func TestAppendBodyHeader(t *testing.T) {
 func TestLongestHeader(t *testing.T) {
 	l := layoutOf(t, 0, 2)
 	f := &av.Frame{Track: l.Tracks[1], Layout: l, DTS: 1, PTS: 1e9}
-	if got, _, _ := AppendBodyHeader(nil, f, everything); len(got) != MaxHeaderSize {
+	if got, _, _ := AppendBodyHeader(nil, f, f.Layout, everything); len(got) != MaxHeaderSize {
 		t.Errorf("%x has %d bytes", got, len(got))
 	}
 }
@@ -120,7 +120,7 @@ func TestAppendNanoseconds(t *testing.T) {
 			if f.Track == nil {
 				f.Track = c.layout.Tracks[c.track]
 			}
-			got, at, ok := AppendBodyHeader(nil, &f, everything)
+			got, at, ok := AppendBodyHeader(nil, &f, f.Layout, everything)
 			if !ok || at != c.at || !bytes.Equal(got, unhex(t, c.want)) {
 				t.Errorf("got %x at %d, want %s at %d", got, at, c.want, c.at)
 			}
@@ -143,7 +143,7 @@ func TestFirstTrackIsTheFirstThatCanBeCarried(t *testing.T) {
 		{"cannot be carried", []*av.Track{unknown, h264}, unknown, ""},
 		{"a track id beyond 8 bits", []*av.Track{h265, &far}, &far, ""},
 	} {
-		got, _, ok := AppendBodyHeader(nil, &av.Frame{Track: c.track, Layout: &av.Layout{Tracks: c.layout}}, everything)
+		got, _, ok := AppendBodyHeader(nil, &av.Frame{Track: c.track}, &av.Layout{Tracks: c.layout}, everything)
 		if !bytes.Equal(got, unhex(t, c.want)) || ok != (c.want != "") {
 			t.Errorf("%s: %x, %v", c.name, got, ok)
 		}
@@ -292,7 +292,7 @@ func TestEnhancedFramesDoNotAllocate(t *testing.T) {
 	for _, track := range l.Tracks {
 		f := &av.Frame{Track: track, Layout: l, DTS: 33_366_667, PTS: 40e6, Payload: make([]byte, 2000)}
 		allocs := testing.AllocsPerRun(100, func() {
-			if out, err := m.AppendFrame(dst, f); err != nil || len(out) < len(f.Payload) {
+			if out, err := m.AppendFrame(dst, f, f.Layout, false); err != nil || len(out) < len(f.Payload) {
 				t.Fatal(err)
 			}
 		})

@@ -50,7 +50,7 @@ func demux(t *testing.T, tags []Tag) demuxed {
 			p.Frame.Layout = layout
 			out.tracks[p.Frame.Track.ID] = p.Frame.Track
 			out.frames = append(out.frames, frameOf(p.Frame))
-			if out.file, err = m.AppendFrame(out.file, p.Frame); err != nil {
+			if out.file, err = m.AppendFrame(out.file, p.Frame, layout, false); err != nil {
 				t.Fatal(err)
 			}
 		}

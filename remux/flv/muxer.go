@@ -52,12 +52,12 @@ func appendBodies(dst []byte, bodies []Body, dts int64) (out []byte, err error) 
 	return out, nil
 }
 
-// AppendFrame appends f as one tag, or nothing if AppendBodyHeader leaves it
-// out. It fails with reason.Unsupported, and returns dst as it was, if f is
+// AppendFrame appends f, of layout l, as one tag, or nothing if AppendBodyHeader
+// leaves it out. A start point needs nothing of its own. It fails with reason.Unsupported, and returns dst as it was, if f is
 // larger than a tag can be. It does not allocate if dst has room.
-func (m *Muxer) AppendFrame(dst []byte, f *av.Frame) ([]byte, error) {
+func (m *Muxer) AppendFrame(dst []byte, f *av.Frame, l *av.Layout, _ bool) ([]byte, error) {
 	var room [MaxHeaderSize]byte
-	head, at, ok := AppendBodyHeader(room[:0], f, m.Options)
+	head, at, ok := AppendBodyHeader(room[:0], f, l, m.Options)
 	if !ok {
 		return dst, nil
 	}

@@ -75,7 +75,7 @@ func TestAppendFrame(t *testing.T) {
 		{"unknown codec", av.Frame{Track: &av.Track{}, Payload: []byte{1}}, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			got, err := new(Muxer).AppendFrame([]byte("x"), &c.frame)
+			got, err := new(Muxer).AppendFrame([]byte("x"), &c.frame, c.frame.Layout, false)
 			if want := append([]byte("x"), unhex(t, c.want)...); err != nil || !bytes.Equal(got, want) {
 				t.Errorf("got %x, %v\nwant %x", got, err, want)
 			}
@@ -85,12 +85,12 @@ func TestAppendFrame(t *testing.T) {
 
 func TestAppendFrameTooLarge(t *testing.T) {
 	f := &av.Frame{Track: audioTrack(t), Payload: make([]byte, MaxBodySize-1)}
-	got, err := new(Muxer).AppendFrame([]byte("x"), f)
+	got, err := new(Muxer).AppendFrame([]byte("x"), f, f.Layout, false)
 	if string(got) != "x" || reason.Of(err, "") != reason.Unsupported {
 		t.Errorf("%d bytes, %v", len(got), err)
 	}
 	f.Payload = f.Payload[1:]
-	if got, err = new(Muxer).AppendFrame(nil, f); err != nil || len(got) != tagHeaderSize+MaxBodySize+previousTagSize {
+	if got, err = new(Muxer).AppendFrame(nil, f, f.Layout, false); err != nil || len(got) != tagHeaderSize+MaxBodySize+previousTagSize {
 		t.Errorf("the largest tag: %d bytes, %v", len(got), err)
 	}
 }
@@ -220,7 +220,7 @@ func TestAppendFrameDoesNotAllocate(t *testing.T) {
 		{Track: audioTrack(t), Payload: make([]byte, 200)},
 	} {
 		allocs := testing.AllocsPerRun(100, func() {
-			if out, err := m.AppendFrame(dst, f); err != nil || len(out) < len(f.Payload) {
+			if out, err := m.AppendFrame(dst, f, f.Layout, false); err != nil || len(out) < len(f.Payload) {
 				t.Fatal(err)
 			}
 		})
@@ -236,7 +236,7 @@ func BenchmarkAppendFrame(b *testing.B) {
 	b.SetBytes(int64(len(f.Payload)))
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := m.AppendFrame(dst, f); err != nil {
+		if _, err := m.AppendFrame(dst, f, f.Layout, false); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -135,7 +135,7 @@ func TestRoundTrip(t *testing.T) {
 					if p.Frame.PTS != p.Frame.DTS {
 						reordered++
 					}
-					if got, err = new(Muxer).AppendFrame(got, p.Frame); err != nil {
+					if got, err = new(Muxer).AppendFrame(got, p.Frame, nil, false); err != nil {
 						t.Fatal(err)
 					}
 				case MetadataPacket, EndPacket:
@@ -284,7 +284,7 @@ func checkFrame(t *testing.T, d *Demuxer, f *av.Frame) {
 	t.Helper()
 	muxed := *f
 	muxed.Layout, _ = alone(f.Track)
-	tag, err := (&Muxer{everything}).AppendFrame(AppendFileHeader(nil, true, true), &muxed)
+	tag, err := (&Muxer{everything}).AppendFrame(AppendFileHeader(nil, true, true), &muxed, muxed.Layout, false)
 	if err != nil {
 		t.Fatal(err)
 	}

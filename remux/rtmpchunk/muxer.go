@@ -60,12 +60,13 @@ func (m *Muxer) appendBodies(dst []byte, bodies []flv.Body, dts int64) []byte {
 	return dst
 }
 
-// AppendFrame appends f as one message, or nothing if flv.AppendBodyHeader
-// leaves it out. It fails with reason.Unsupported, and returns dst as it was, if
+// AppendFrame appends f, of layout l, as one message, or nothing if
+// flv.AppendBodyHeader leaves it out. A start point needs nothing of its own. It
+// fails with reason.Unsupported, and returns dst as it was, if
 // f is larger than a message can be. It does not allocate if dst has room.
-func (m *Muxer) AppendFrame(dst []byte, f *av.Frame) ([]byte, error) {
+func (m *Muxer) AppendFrame(dst []byte, f *av.Frame, l *av.Layout, _ bool) ([]byte, error) {
 	var room [flv.MaxHeaderSize]byte
-	head, at, ok := flv.AppendBodyHeader(room[:0], f, m.Options)
+	head, at, ok := flv.AppendBodyHeader(room[:0], f, l, m.Options)
 	if !ok {
 		return dst, nil
 	}

@@ -40,11 +40,11 @@ func TestMuxerWritesMessages(t *testing.T) {
 				{Header{audioChunkStream, TypeAudio, 1, uint32(at)}, append([]byte{0xAF, 0}, l.Tracks[1].Config...)},
 			}
 			for i, f := range frames {
-				if b, err = m.AppendFrame(b, f); err != nil {
+				if b, err = m.AppendFrame(b, f, f.Layout, false); err != nil {
 					t.Fatal(err)
 				}
 				h := Header{[]uint32{videoChunkStream, audioChunkStream, dataChunkStream}[i], []Type{TypeVideo, TypeAudio, TypeDataAMF0}[i], 1, uint32(at)}
-				head, _, _ := flv.AppendBodyHeader(nil, f, flv.Options{})
+				head, _, _ := flv.AppendBodyHeader(nil, f, f.Layout, flv.Options{})
 				want = append(want, Message{h, append(head, f.Payload...)})
 			}
 			r := NewReader(bytes.NewReader(b), Limits{})
@@ -96,7 +96,7 @@ func TestMuxerWritesEnhancedMessages(t *testing.T) {
 				t.Fatal(err)
 			}
 			for _, f := range frames {
-				if b, err = m.AppendFrame(b, f); err != nil {
+				if b, err = m.AppendFrame(b, f, f.Layout, false); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -125,7 +125,7 @@ func TestMuxerWritesEnhancedMessages(t *testing.T) {
 func TestMuxerLeavesOutWhatRTMPCannotCarry(t *testing.T) {
 	unknown := &av.Track{ID: 0, Kind: av.Video, Codec: av.Unknown}
 	m := &Muxer{StreamID: 1, ChunkSize: 4096}
-	b, err := m.AppendFrame([]byte("x"), &av.Frame{Track: unknown, Payload: []byte("y")})
+	b, err := m.AppendFrame([]byte("x"), &av.Frame{Track: unknown, Payload: []byte("y")}, nil, false)
 	if err != nil || string(b) != "x" {
 		t.Errorf("frame: %q, %v", b, err)
 	}
@@ -133,7 +133,7 @@ func TestMuxerLeavesOutWhatRTMPCannotCarry(t *testing.T) {
 	if reason.Of(err, "") != reason.Unsupported || string(b) != "x" {
 		t.Errorf("prelude: %q, %v", b, err)
 	}
-	_, err = m.AppendFrame(nil, &av.Frame{Track: testLayout().Tracks[0], Payload: make([]byte, MaxPayload)})
+	_, err = m.AppendFrame(nil, &av.Frame{Track: testLayout().Tracks[0], Payload: make([]byte, MaxPayload)}, nil, false)
 	if reason.Of(err, "") != reason.Unsupported {
 		t.Errorf("a frame beyond the format's limit: %v", err)
 	}
@@ -146,6 +146,6 @@ func BenchmarkMuxerAppendFrame(b *testing.B) {
 	b.ReportAllocs()
 	b.SetBytes(3000)
 	for b.Loop() {
-		dst, _ = m.AppendFrame(dst[:0], f)
+		dst, _ = m.AppendFrame(dst[:0], f, f.Layout, false)
 	}
 }

@@ -13,7 +13,7 @@ func (payloads) AppendPrelude(dst []byte, _ *av.Layout, _ int64) ([]byte, error)
 
 func (payloads) AppendChange(dst []byte, _, _ *av.Layout, _ int64) ([]byte, error) { return dst, nil }
 
-func (payloads) AppendFrame(dst []byte, f *av.Frame) ([]byte, error) {
+func (payloads) AppendFrame(dst []byte, f *av.Frame, _ *av.Layout, _ bool) ([]byte, error) {
 	return append(dst, f.Payload...), nil
 }
 
@@ -22,7 +22,7 @@ func BenchmarkAppendFrame(b *testing.B) {
 	b.SetBytes(int64(len(f.Payload)))
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := m.AppendFrame(dst, f); err != nil {
+		if _, err := m.AppendFrame(dst, f, nil, false); err != nil {
 			b.Fatal(err)
 		}
 	}

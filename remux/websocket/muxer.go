@@ -6,7 +6,7 @@ import "github.com/weirmedia/weir/pkg/av"
 type Inner interface {
 	AppendPrelude(dst []byte, l *av.Layout, dts int64) ([]byte, error)
 	AppendChange(dst []byte, from, to *av.Layout, dts int64) ([]byte, error)
-	AppendFrame(dst []byte, f *av.Frame) ([]byte, error)
+	AppendFrame(dst []byte, f *av.Frame, l *av.Layout, start bool) ([]byte, error)
 }
 
 // Muxer writes what Inner writes as binary WebSocket messages: one for each
@@ -25,8 +25,8 @@ func (m *Muxer) AppendChange(dst []byte, from, to *av.Layout, dts int64) ([]byte
 
 // AppendFrame frames Inner's frame; nothing if that is empty. It does not
 // allocate if dst has room and Inner does not.
-func (m *Muxer) AppendFrame(dst []byte, f *av.Frame) ([]byte, error) {
-	return framed(dst, func(b []byte) ([]byte, error) { return m.Inner.AppendFrame(b, f) })
+func (m *Muxer) AppendFrame(dst []byte, f *av.Frame, l *av.Layout, start bool) ([]byte, error) {
+	return framed(dst, func(b []byte) ([]byte, error) { return m.Inner.AppendFrame(b, f, l, start) })
 }
 
 // framed appends what f appends, behind the header that its length asks for.

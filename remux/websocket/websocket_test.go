@@ -166,7 +166,7 @@ func (plain) AppendChange(dst []byte, _, _ *av.Layout, _ int64) ([]byte, error) 
 	return append(dst, "change"...), nil
 }
 
-func (plain) AppendFrame(dst []byte, f *av.Frame) ([]byte, error) {
+func (plain) AppendFrame(dst []byte, f *av.Frame, _ *av.Layout, _ bool) ([]byte, error) {
 	return append(dst, f.Payload...), nil
 }
 
@@ -174,13 +174,13 @@ func TestMuxerFramesMessages(t *testing.T) {
 	m := &Muxer{Inner: plain{}}
 	for _, n := range []int{1, 125, 126, 65535, 65536, 200000} {
 		payload := bytes.Repeat([]byte("ab"), n)[:n]
-		got, err := m.AppendFrame([]byte("before"), &av.Frame{Payload: payload})
+		got, err := m.AppendFrame([]byte("before"), &av.Frame{Payload: payload}, nil, false)
 		want := append(AppendHeader([]byte("before"), Binary, n), payload...)
 		if err != nil || !bytes.Equal(got, want) {
 			t.Fatalf("%d bytes: %d bytes out, want %d; %v", n, len(got), len(want), err)
 		}
 	}
-	if got, err := m.AppendFrame([]byte("x"), &av.Frame{}); err != nil || string(got) != "x" {
+	if got, err := m.AppendFrame([]byte("x"), &av.Frame{}, nil, false); err != nil || string(got) != "x" {
 		t.Errorf("nothing becomes %q, %v", got, err)
 	}
 	if got, err := m.AppendPrelude(nil, &av.Layout{}, 0); err != nil || string(got) != "\x82\x07prelude" {
@@ -193,7 +193,7 @@ func TestMuxerFramesMessages(t *testing.T) {
 		t.Errorf("failing prelude %q, %v", got, err)
 	}
 	dst, f := make([]byte, 0, 4096), &av.Frame{Payload: make([]byte, 3000)}
-	if n := testing.AllocsPerRun(100, func() { _, _ = m.AppendFrame(dst, f) }); n > 0 {
+	if n := testing.AllocsPerRun(100, func() { _, _ = m.AppendFrame(dst, f, f.Layout, false) }); n > 0 {
 		t.Errorf("%v allocations per frame", n)
 	}
 }

@@ -43,7 +43,7 @@ func allowed(from, to string) (rule string, ok bool) {
 	case within(from, "pkg/bus") && within(to, "pkg/fanout"):
 		return "the bus does not know how bytes reach sockets", false
 	case fromTop == "protocols" && toTop == "protocols":
-		return "protocols never import one another", second(from) == second(to)
+		return "protocols never import one another", second(from) == second(to) || second(to) == "internal"
 	case fromTop == toTop:
 		return "", true
 	}
@@ -71,6 +71,8 @@ func TestAllowed(t *testing.T) {
 		{"a protocol may use a format", "protocols/rtmp", "remux/flv", true},
 		{"a protocol may use its own parts", "protocols/rtmp", "protocols/rtmp/handshake", true},
 		{"not another protocol", "protocols/httpflv", "protocols/rtmp/message", false},
+		{"protocols may share what is no protocol", "protocols/httpflv", "protocols/internal/httplive", true},
+		{"which knows none", "protocols/internal/httplive", "protocols/httpflv", false},
 		{"a format may use another", "remux/rtmpchunk", "remux/flv", true},
 		{"a format knows no protocol", "remux/flv", "protocols/rtmp", false},
 		{"pkg may use pkg", "pkg/bus", "pkg/av", true},

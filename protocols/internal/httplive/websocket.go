@@ -1,4 +1,4 @@
-package httpflv
+package httplive
 
 import (
 	"context"
@@ -13,45 +13,41 @@ import (
 	"github.com/weirmedia/weir/pkg/av"
 	"github.com/weirmedia/weir/pkg/fanout"
 	"github.com/weirmedia/weir/pkg/reason"
-	"github.com/weirmedia/weir/remux/flv"
 	"github.com/weirmedia/weir/remux/websocket"
 )
-
-// wsProtocol names WS-FLV in sessions and metrics.
-const wsProtocol = "wsflv"
 
 // upgrade answers a request for WebSocket. The connection is upgraded before
 // the stream is there: a page cannot read the status of a failed upgrade, but
 // it can read the reason with which a WebSocket closes.
-func (s *service) upgrade(w http.ResponseWriter, r *http.Request, name string, selection av.Selection, grant auth.Grant) {
-	info := s.info(r, name)
-	info.Protocol, info.User = wsProtocol, grant.User
+func (s *service) upgrade(w http.ResponseWriter, r *http.Request, want wanted, grant auth.Grant) {
+	info := s.info(r, want.stream)
+	info.Protocol, info.User = s.format.WebSocketProtocol, grant.User
 	head, err := websocket.Accept(r)
 	if err == nil && !s.host.HTTP.OriginAllowed(r) {
 		err = reason.Wrap(reason.Unauthorized, fmt.Errorf("pages of %.64q may not play from here (http.allow_origin)", r.Header.Get("Origin")))
 	}
 	ctx, cancel := context.WithCancelCause(context.Background())
-	p := &player{cancel: cancel}
+	p := &player{format: &s.format, cancel: cancel}
 	if err == nil {
 		p.session, err = s.host.Sessions.Open(info, p.kill)
 	}
 	if err != nil {
 		cancel(nil)
 		s.host.Sessions.Refuse(info, reason.Of(err, reason.InternalError), err)
-		writeError(w, err)
+		WriteError(w, err)
 		return
 	}
 	nc, _, err := http.NewResponseController(w).Hijack()
 	if err != nil {
 		cancel(nil)
 		p.session.Close(reason.InternalError, err)
-		writeError(w, err)
+		WriteError(w, err)
 		return
 	}
 	_ = nc.SetDeadline(time.Time{}) // a dead connection shows when it is written
 	v := s.host.Delivery.Add(nc, fanout.ViewerOptions{
-		Hello:   wsHello,
-		Goodbye: wsGoodbye,
+		Hello:   s.format.webSocketHello,
+		Goodbye: webSocketGoodbye,
 		Closed: func(why reason.Reason, err error) {
 			cancel(reason.Wrap(why, errors.New("the viewer is gone")))
 			_ = nc.Close() // all was written, or the connection is broken
@@ -61,17 +57,17 @@ func (s *service) upgrade(w http.ResponseWriter, r *http.Request, name string, s
 	p.setViewer(v)
 	v.Control(head)
 	go listen(nc, v)
-	go s.follow(ctx, p, v, name, selection, parseOptions(r.URL.Query()))
+	go s.follow(ctx, p, v, want)
 }
 
 // follow waits for the stream and starts its delivery.
-func (s *service) follow(ctx context.Context, p *player, v *fanout.Viewer, name string, selection av.Selection, options flv.Options) {
-	stream, err := s.await(ctx, p.session, name)
+func (s *service) follow(ctx context.Context, p *player, v *fanout.Viewer, want wanted) {
+	stream, err := s.await(ctx, p.session, want)
 	if err == nil {
 		var log *fanout.Log
 		var release func()
-		log, release, err = s.host.Delivery.Open(stream.Plain(), fanout.Key{Format: "ws-flv", Selection: selection, Variant: options}, func() fanout.Muxer {
-			return &websocket.Muxer{Inner: &flv.Muxer{Options: options}}
+		log, release, err = s.open(stream, want, "ws-"+s.format.Name, func() fanout.Muxer {
+			return &websocket.Muxer{Inner: want.variant.NewMuxer()}
 		})
 		if err == nil {
 			v.Follow(log, release, p.session)
@@ -81,14 +77,17 @@ func (s *service) follow(ctx context.Context, p *player, v *fanout.Viewer, name 
 	v.Close(reason.Of(err, reason.InternalError), err)
 }
 
-// wsHello is the FLV header as a message of its own.
-func wsHello(l *av.Layout) []byte {
-	h := flv.AppendFileHeader(nil, l.Expects(av.Audio), l.Expects(av.Video))
+// webSocketHello is the format's hello as a message of its own.
+func (f *Format) webSocketHello(l *av.Layout) []byte {
+	h := f.hello(l)
+	if len(h) == 0 {
+		return nil
+	}
 	return append(websocket.AppendHeader(nil, websocket.Binary, len(h)), h...)
 }
 
-// wsGoodbye closes the WebSocket with the reason.
-func wsGoodbye(why reason.Reason) []byte {
+// webSocketGoodbye closes the WebSocket with the reason.
+func webSocketGoodbye(why reason.Reason) []byte {
 	code := uint16(websocket.StatusInternalError)
 	switch why {
 	case reason.ClientClosed, reason.StreamEnded:

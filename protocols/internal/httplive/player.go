@@ -1,13 +1,11 @@
-package httpflv
+package httplive
 
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"net"
 	"net/http"
-	"os"
 	"sync"
 	"time"
 
@@ -15,11 +13,11 @@ import (
 	"github.com/weirmedia/weir/pkg/fanout"
 	"github.com/weirmedia/weir/pkg/reason"
 	"github.com/weirmedia/weir/pkg/session"
-	"github.com/weirmedia/weir/remux/flv"
 )
 
 // player is one session and, once it plays, its viewer.
 type player struct {
+	format  *Format
 	session *session.Session
 	cancel  context.CancelCauseFunc // ends the wait for the stream
 
@@ -71,7 +69,7 @@ func (p *player) start(d *fanout.Delivery, w http.ResponseWriter, r *http.Reques
 	}
 	_ = nc.SetDeadline(time.Time{}) // a dead connection shows when it is written
 	v := d.Add(nc, fanout.ViewerOptions{
-		Hello: func(l *av.Layout) []byte { return hello(head, l) },
+		Hello: func(l *av.Layout) []byte { return append(bytes.Clone(head), p.format.hello(l)...) },
 		Closed: func(why reason.Reason, err error) {
 			_ = nc.Close() // all was written, or the connection is broken
 			p.session.Close(why, err)
@@ -99,7 +97,7 @@ func (p *player) stream(d *fanout.Delivery, w http.ResponseWriter, r *http.Reque
 	ended := make(chan struct{})
 	rc := &responseConn{w: w, control: http.NewResponseController(w)}
 	v := d.Add(rc, fanout.ViewerOptions{
-		Hello: func(l *av.Layout) []byte { return hello(nil, l) },
+		Hello: p.format.hello,
 		Closed: func(why reason.Reason, err error) {
 			p.session.Close(why, err)
 			close(ended)
@@ -119,14 +117,8 @@ func (p *player) stream(d *fanout.Delivery, w http.ResponseWriter, r *http.Reque
 	}
 }
 
-// hello is what goes before the tags: the HTTP head, if it is ours to write,
-// and an FLV header that announces what will come.
-func hello(head []byte, l *av.Layout) []byte {
-	return flv.AppendFileHeader(bytes.Clone(head), l.Expects(av.Audio), l.Expects(av.Video))
-}
-
 // responseHead is the head of a response without length that ends with the
-// connection: HTTP/1.0 clients and FLV players alike understand that.
+// connection: HTTP/1.0 clients and players alike understand that.
 func responseHead(h http.Header) ([]byte, error) {
 	var b bytes.Buffer
 	b.WriteString("HTTP/1.1 200 OK\r\n")
@@ -139,67 +131,3 @@ func responseHead(h http.Header) ([]byte, error) {
 	b.WriteString("\r\n")
 	return b.Bytes(), nil
 }
-
-// responseConn lets the delivery write to an HTTP/2 response. There a deadline
-// that passes resets the stream although nothing is being written, so it is set
-// while something is.
-type responseConn struct {
-	w       http.ResponseWriter
-	control *http.ResponseController
-
-	mu       sync.Mutex
-	deadline time.Time
-	writing  bool
-}
-
-var _ net.Conn = (*responseConn)(nil)
-
-func (c *responseConn) Write(b []byte) (int, error) {
-	c.arm(true)
-	n, err := c.w.Write(b)
-	if err == nil {
-		err = c.control.Flush()
-	}
-	if err != nil && c.timedOut() {
-		return n, os.ErrDeadlineExceeded
-	}
-	c.arm(false)
-	return n, err
-}
-
-func (c *responseConn) arm(writing bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.writing = writing
-	at := time.Time{}
-	if writing {
-		at = c.deadline
-	}
-	_ = c.control.SetWriteDeadline(at) // if it fails, so does the write
-}
-
-// timedOut reports whether a write has lasted beyond its deadline.
-func (c *responseConn) timedOut() bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.writing && !c.deadline.IsZero() && !time.Now().Before(c.deadline)
-}
-
-func (c *responseConn) SetWriteDeadline(t time.Time) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.deadline = t
-	if !c.writing {
-		return nil
-	}
-	return c.control.SetWriteDeadline(t)
-}
-
-// The delivery does not use the rest; reading is net/http's.
-
-func (c *responseConn) Read([]byte) (int, error)        { return 0, errors.ErrUnsupported }
-func (c *responseConn) Close() error                    { return nil }
-func (c *responseConn) LocalAddr() net.Addr             { return nil }
-func (c *responseConn) RemoteAddr() net.Addr            { return nil }
-func (c *responseConn) SetDeadline(time.Time) error     { return errors.ErrUnsupported }
-func (c *responseConn) SetReadDeadline(time.Time) error { return errors.ErrUnsupported }

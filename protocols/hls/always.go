@@ -1,0 +1,53 @@
+package hls
+
+import (
+	"context"
+	"log/slog"
+
+	"github.com/weirmedia/weir/pkg/bus"
+)
+
+// always reports whether the segments of some streams are to be made always.
+func (c *Config) always() bool {
+	if c.Mode == Always {
+		return true
+	}
+	for _, r := range c.Streams {
+		if r.Mode == Always {
+			return true
+		}
+	}
+	return false
+}
+
+// keep holds a muxer of each stream whose mode is Always, until ctx ends.
+func (s *service) keep(ctx context.Context) {
+	defer s.running.Done()
+	watch := s.host.Bus.Watch()
+	defer watch.Close()
+	held := make(map[*bus.Stream]func())
+	defer func() {
+		for _, release := range held {
+			release()
+		}
+	}()
+	for {
+		e, err := watch.Next(ctx)
+		if err != nil {
+			return
+		}
+		release, have := held[e.Stream]
+		switch {
+		case have && e.State == bus.Ended:
+			delete(held, e.Stream)
+			release()
+		case !have && e.State != bus.Ended && s.config.of(e.Stream.Name()).mode == Always:
+			_, release, err := s.acquire(e.Stream, s.config.Format)
+			if err != nil {
+				s.log.Warn("hls segments are not made", slog.String("stream", e.Stream.Name()), slog.String("error", err.Error()))
+				continue
+			}
+			held[e.Stream] = release
+		}
+	}
+}

@@ -1,0 +1,287 @@
+package hls
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/weirmedia/weir/pkg/av"
+	"github.com/weirmedia/weir/pkg/bus"
+	"github.com/weirmedia/weir/pkg/reason"
+	"github.com/weirmedia/weir/protocols/hls/segment"
+)
+
+// readLag is how far a muxer may fall behind its stream before it misses frames.
+// Cutting is faster than real time; this covers a slow start.
+const readLag = 2 * time.Second
+
+// muxer makes the segments of one view in one format for all who ask. One
+// goroutine reads the view; requests read snapshots and never lock.
+type muxer struct {
+	service *service
+	stream  *bus.Stream
+	format  segment.Format
+	epoch   string
+	cancel  context.CancelFunc
+	log     *slog.Logger
+
+	// newest is nil until the first segment has ended. started is closed when there
+	// is the first snapshot or none will come.
+	newest  atomic.Pointer[snapshot]
+	started chan struct{}
+	once    sync.Once
+
+	mu        sync.Mutex // guards what follows
+	cutter    *segment.Segmenter
+	made      *window
+	counted   counts    // what was published
+	epochTime time.Time // of 0 on the stream's timeline
+	placed    bool      // epochTime is valid
+	lastTime  int64     // the newest DTS, and when it arrived
+	arrived   int64
+	away      *time.Timer // runs while the publisher is away
+	warned    struct{ overlong, capped bool }
+	closed    bool
+	err       error // why the muxer failed or its view ended
+}
+
+var _ bus.Breakable = (*muxer)(nil)
+
+type muxerKey struct{ format segment.Format }
+
+// acquire returns the muxer of stream in format f, made if nobody has it yet.
+func (s *service) acquire(stream *bus.Stream, f segment.Format) (m *muxer, release func(), err error) {
+	return bus.Acquire(stream.Plain(), muxerKey{f}, func() (*muxer, error) { return s.newMuxer(stream, f), nil })
+}
+
+// sequenceEpoch is when media sequence numbers were 0. Every muxer begins with
+// the seconds since, so that the numbers of a stream go on growing after a
+// restart, or after nobody watched for a while: segments take a second at least.
+var sequenceEpoch = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+
+func (s *service) newMuxer(stream *bus.Stream, f segment.Format) *muxer {
+	set := s.config.of(stream.Name())
+	ctx, cancel := context.WithCancel(context.Background())
+	m := &muxer{
+		service: s, stream: stream, format: f, epoch: strings.ToLower(rand.Text()[:epochLength]), cancel: cancel,
+		started: make(chan struct{}),
+		log:     s.log.With(slog.String("stream", stream.Name()), slog.String("format", string(f))),
+	}
+	first := uint64(max(0, time.Since(sequenceEpoch)/time.Second))
+	m.made = newWindow(first, set.window, int64(s.config.MaxBytes))
+	options := segment.Options{Format: f, Segment: set.segment, MaxSegment: set.maxSegment}
+	if s.config.LowLatency {
+		options.Part = time.Duration(s.config.PartDuration)
+	}
+	m.cutter = segment.New(options, m.made)
+	m.away = time.AfterFunc(time.Hour, m.gap)
+	m.away.Stop()
+	s.enter(m)
+	go m.run(ctx, stream.Plain().SubscribeSettled(readLag))
+	return m
+}
+
+// Close implements io.Closer: nobody asks for the muxer any more. It does not
+// wait.
+func (m *muxer) Close() error {
+	m.cancel()
+	m.service.leave(m)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.closed = true
+	m.away.Stop()
+	return nil
+}
+
+// Broken implements bus.Breakable: after a fault another muxer may do better.
+func (m *muxer) Broken() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.err != nil
+}
+
+func (m *muxer) run(ctx context.Context, sub *bus.Subscription) {
+	defer m.service.running.Done()
+	defer sub.Close()
+	for {
+		item, err := sub.Next(ctx)
+		if ctx.Err() != nil {
+			err = ctx.Err()
+		}
+		if !m.take(item, err) {
+			return
+		}
+	}
+}
+
+// take handles what the view gave, and reports whether more is wanted.
+func (m *muxer) take(item bus.Item, err error) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if err == nil {
+		err = contain(func() error { return m.handle(item) })
+	} else if breakErr := contain(m.cutter.Break); breakErr != nil {
+		err = breakErr
+	}
+	if err != nil {
+		m.away.Stop()
+		m.err = err
+	}
+	m.publish()
+	return err == nil
+}
+
+// handle is called with the lock held.
+func (m *muxer) handle(item bus.Item) error {
+	switch {
+	case item.Left:
+		err := m.cutter.Break()
+		m.awaitGap()
+		return err
+	case item.Frame == nil:
+		return m.cutter.Break()
+	}
+	f := item.Frame
+	if f.Track.Kind == av.Data {
+		return nil
+	}
+	if !m.placed {
+		m.placed = true
+		m.epochTime = time.Now().Add(time.Duration(f.Arrival - av.Now() - f.DTS))
+	}
+	m.away.Stop()
+	m.lastTime, m.arrived = max(m.lastTime, f.DTS), f.Arrival
+	return m.cutter.Push(f, item.Layout, item.Start)
+}
+
+// gapPatience is how much later than it is due a gap is shown. The frames of a
+// publisher that returns are held back until their layout settles, for a second
+// at most, and must not come to lie in a gap that was shown already.
+const gapPatience = int64(1100 * time.Millisecond)
+
+// awaitGap sets the time for the next gap. The caller locks.
+func (m *muxer) awaitGap() {
+	if target := m.cutter.Target(); target > 0 && !m.closed {
+		due := m.cutter.End() + int64(target) - m.streamTime()
+		m.away.Reset(max(time.Millisecond, time.Duration(due)))
+	}
+}
+
+// streamTime returns the time up to which nothing of a publisher that returns can
+// lie any more. The caller locks.
+func (m *muxer) streamTime() int64 { return m.lastTime + av.Now() - m.arrived - gapPatience }
+
+// gap goes on with the playlist while the publisher is away.
+func (m *muxer) gap() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.closed || m.err != nil || m.cutter.Gap(m.streamTime()) != nil { // a frame came just now
+		return
+	}
+	m.publish()
+	m.awaitGap()
+}
+
+// publish makes what there is visible, if it is something new. The caller locks.
+func (m *muxer) publish() {
+	w, before := m.made, m.newest.Load()
+	if before != nil && m.counted == w.counts && m.err == nil {
+		return
+	}
+	m.service.metrics.made(m.format, m.counted, w.counts)
+	m.counted = w.counts
+	if len(w.ended) == 0 {
+		if m.err != nil {
+			m.once.Do(func() { close(m.started) })
+		}
+		return
+	}
+	w.target = m.cutter.Target()
+	w.trim()
+	m.warn()
+	s := &snapshot{
+		epoch: m.epoch, format: m.format, ended: w.ended, listed: w.listed, next: w.next,
+		target: w.target, part: m.cutter.PartTarget(), independent: w.independent, over: m.err != nil,
+		peak: w.peak, epochTime: m.epochTime, superseded: make(chan struct{}),
+	}
+	if before != nil {
+		s.version = before.version + 1
+	}
+	if w.open != nil {
+		open := *w.open
+		open.parts = open.parts[:len(open.parts):len(open.parts)]
+		s.open = &open
+		s.next = open.number
+	}
+	m.newest.Store(s)
+	if before != nil {
+		close(before.superseded)
+	}
+	m.once.Do(func() { close(m.started) })
+}
+
+// warn tells once of what the operator can do something about. The caller locks.
+func (m *muxer) warn() {
+	if m.made.overlong > 0 && !m.warned.overlong {
+		m.warned.overlong = true
+		m.log.Warn("hls segments are cut without key frame: let the encoder send one more often",
+			slog.Duration("without", m.made.overlong.Round(time.Millisecond)), slog.Duration("target", m.cutter.Target()))
+	}
+	if m.made.capped && !m.warned.capped {
+		m.warned.capped = true
+		m.log.Warn("hls segments are dropped before their time: hls.max_bytes is too small for the stream",
+			slog.Int64("max_bytes", m.made.maxBytes))
+	}
+}
+
+// first returns the first snapshot, and waits for it until ctx ends.
+func (m *muxer) first(ctx context.Context) (*snapshot, error) {
+	select {
+	case <-m.started:
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+	if s := m.newest.Load(); s != nil {
+		return s, nil
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return nil, m.err
+}
+
+// await returns the newest snapshot as soon as ready accepts it, or the newest
+// when ctx ends.
+func (m *muxer) await(ctx context.Context, ready func(*snapshot) bool) (s *snapshot, ok bool) {
+	for {
+		s = m.newest.Load()
+		if ready(s) {
+			return s, true
+		}
+		select {
+		case <-s.superseded:
+		case <-ctx.Done():
+			return s, false
+		}
+	}
+}
+
+// over reports whether nothing will be added.
+func (m *muxer) over() bool {
+	s := m.newest.Load()
+	return s != nil && s.over
+}
+
+// contain turns a panic of f into an error, so that it costs one output only.
+func contain(f func() error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = reason.Wrap(reason.InternalError, fmt.Errorf("panic: %v", p))
+		}
+	}()
+	return f()
+}

@@ -1,0 +1,319 @@
+package hls
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/weirmedia/weir/pkg/auth"
+	"github.com/weirmedia/weir/pkg/reason"
+	"github.com/weirmedia/weir/pkg/session"
+	"github.com/weirmedia/weir/protocols/hls/playlist"
+	"github.com/weirmedia/weir/protocols/hls/segment"
+	"github.com/weirmedia/weir/protocols/internal/httplive"
+)
+
+const (
+	// protocol names HLS in sessions and metrics.
+	protocol = "hls"
+	// maxQuery bounds a query in bytes: room for a signed token and the delivery
+	// directives of low latency.
+	maxQuery = 4096
+	// maxID bounds the id of a session in bytes.
+	maxID = 64
+	// sessionParameter holds that id in the addresses of playlists.
+	sessionParameter = "session"
+)
+
+// query returns the request's query.
+func query(r *http.Request) (url.Values, error) {
+	if len(r.URL.RawQuery) > maxQuery {
+		return nil, reason.Wrap(reason.BadRequest, fmt.Errorf("the query has %d bytes, at most %d are allowed", len(r.URL.RawQuery), maxQuery))
+	}
+	q, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		return nil, reason.Wrap(reason.BadRequest, fmt.Errorf("query: %w", err))
+	}
+	return q, nil
+}
+
+// formatOf reads ?format=ts.
+func (s *service) formatOf(q url.Values) (segment.Format, error) {
+	f := s.config.Format
+	if text := q.Get("format"); text != "" {
+		if err := f.UnmarshalText([]byte(text)); err != nil {
+			return f, reason.Wrap(reason.BadRequest, fmt.Errorf("format: %w", err))
+		}
+	}
+	return f, nil
+}
+
+// serveIndex answers a request for /NAME/index.m3u8: a new viewer, unless there
+// are no sessions.
+func (s *service) serveIndex(w http.ResponseWriter, r *http.Request, name string) {
+	q, err := query(r)
+	var f segment.Format
+	if err == nil {
+		f, err = s.formatOf(q)
+	}
+	if err != nil {
+		s.refuse(w, r, name, err)
+		return
+	}
+	if r.Method == http.MethodHead {
+		s.serveIndexHead(w, r, q, name)
+		return
+	}
+	key := viewerKey{stream: name}
+	if s.config.Sessions == SessionsOn {
+		key.id = strings.ToLower(rand.Text())
+	}
+	v, err := s.admit(r, q, key)
+	if err != nil {
+		s.refuse(w, r, name, err)
+		return
+	}
+	defer v.done()
+	text, err := s.index(r, q, v, f)
+	if err != nil {
+		s.fail(w, r, v, err)
+		return
+	}
+	h := w.Header()
+	h.Set("Content-Type", playlist.ContentType)
+	h.Set("Cache-Control", "no-store") // it is this viewer's
+	if v.id == "" {
+		h.Set("Cache-Control", cacheShortly)
+	}
+	s.write(w, r, v.counter(), text)
+}
+
+// serveIndexHead answers without waiting, and makes no session.
+func (s *service) serveIndexHead(w http.ResponseWriter, r *http.Request, q url.Values, name string) {
+	if _, err := s.authorize(r, q, name); err != nil {
+		s.refuse(w, r, name, err)
+		return
+	}
+	if s.host.Bus.Stream(name) == nil {
+		writeError(w, reason.Wrap(reason.StreamNotFound, fmt.Errorf("nobody publishes %q", name)))
+		return
+	}
+	w.Header().Set("Content-Type", playlist.ContentType)
+	w.Header().Set("Cache-Control", "no-store")
+}
+
+// index returns the multivariant playlist for v, once there is media.
+func (s *service) index(r *http.Request, q url.Values, v *viewer, f segment.Format) ([]byte, error) {
+	ctx, cancel := both(r.Context(), v.gone)
+	defer cancel()
+	newest, err := s.begin(ctx, v, f)
+	if err != nil {
+		return nil, err
+	}
+	keep := url.Values{}
+	if v.id != "" {
+		keep.Set(sessionParameter, v.id)
+	} else { // each playlist is authorised by itself
+		for _, name := range []string{"user", "pass", "token"} {
+			if q.Has(name) {
+				keep[name] = q[name][:1]
+			}
+		}
+	}
+	uri := "~hls/" + string(f) + playlistExtension
+	if len(keep) > 0 {
+		uri += "?" + keep.Encode()
+	}
+	m := playlist.Multivariant{Variants: []playlist.Variant{newest.variant(uri)}}
+	return m.Append(nil), nil
+}
+
+// begin waits for v's stream, if v has no muxer of it, and for its first segment.
+func (s *service) begin(ctx context.Context, v *viewer, f segment.Format) (*snapshot, error) {
+	m, err := v.muxer(f)
+	if reason.Of(err, "") == reason.StreamNotFound {
+		if err = v.await(ctx); err == nil {
+			m, err = v.muxer(f)
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	if newest := m.newest.Load(); newest != nil {
+		return newest, nil
+	}
+	// The first segment takes its longest duration, if no key frame comes.
+	ctx, cancel := context.WithTimeoutCause(ctx, s.config.of(v.name).maxSegment+startPatience, errNoSegment)
+	defer cancel()
+	var newest *snapshot
+	err = s.wait(ctx, func(ctx context.Context) error {
+		newest, err = m.first(ctx)
+		return err
+	})
+	return newest, err
+}
+
+// startPatience is how much longer than a segment lasts a viewer waits for the
+// first: the key frame before it, and the layout to settle.
+const startPatience = 5 * time.Second
+
+var errNoSegment = reason.Wrap(reason.StreamNotFound, errors.New("the stream has no media yet"))
+
+// servePlaylist answers a request for the media playlist in format f.
+func (s *service) servePlaylist(w http.ResponseWriter, r *http.Request, name string, f segment.Format) {
+	q, err := query(r)
+	var want directives
+	if err == nil {
+		want, err = parseDirectives(q)
+	}
+	key := viewerKey{stream: name}
+	if err == nil && s.config.Sessions == SessionsOn {
+		key.id, err = parseID(q.Get(sessionParameter))
+	}
+	if err != nil {
+		s.refuse(w, r, name, err)
+		return
+	}
+	v, err := s.admit(r, q, key)
+	if err != nil {
+		s.refuse(w, r, name, err)
+		return
+	}
+	defer v.done()
+	newest, err := s.playlist(r, v, f, want)
+	if err != nil {
+		s.fail(w, r, v, err)
+		return
+	}
+	s.writePlaylist(w, r, v, newest, want)
+}
+
+// playlist returns the snapshot that a request asks for, and waits for it.
+func (s *service) playlist(r *http.Request, v *viewer, f segment.Format, want directives) (*snapshot, error) {
+	ctx, cancel := both(r.Context(), v.gone)
+	defer cancel()
+	newest, err := s.begin(ctx, v, f)
+	if err != nil || !want.given || newest.part == 0 || newest.reached(want.number, want.part) {
+		return newest, err
+	}
+	if newest.ahead(want.number, want.part) {
+		return nil, reason.Wrap(reason.BadRequest, fmt.Errorf("_HLS_msn: %d is too far ahead of %d", want.number, newest.next))
+	}
+	m, err := v.muxer(f)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel = context.WithTimeoutCause(ctx, holdBack*newest.target, errLate)
+	defer cancel()
+	err = s.wait(ctx, func(ctx context.Context) error {
+		var ok bool
+		if newest, ok = m.await(ctx, func(s *snapshot) bool { return s.reached(want.number, want.part) }); !ok {
+			return ctx.Err()
+		}
+		return nil
+	})
+	return newest, err
+}
+
+// errLate is answered with 503 (RFC 8216bis 6.2.5.2).
+var errLate = reason.Wrap(reason.PublishTimeout, errors.New("what was asked for did not come within three target durations"))
+
+// directives are what a player of low latency asks for (RFC 8216bis 6.2.5):
+// a playlist that has segment number or, if part is not negative, that part of it.
+type directives struct {
+	given  bool
+	number uint64
+	part   int
+}
+
+func parseDirectives(q url.Values) (d directives, err error) {
+	d.part = -1
+	if d.given = q.Has("_HLS_msn"); d.given {
+		if d.number, err = strconv.ParseUint(q.Get("_HLS_msn"), 10, 62); err != nil {
+			return d, reason.Wrap(reason.BadRequest, fmt.Errorf("_HLS_msn: must be a number, is %.32q", q.Get("_HLS_msn")))
+		}
+	}
+	if !q.Has("_HLS_part") {
+		return d, nil
+	}
+	part, err := strconv.ParseUint(q.Get("_HLS_part"), 10, 31)
+	switch {
+	case err != nil:
+		return d, reason.Wrap(reason.BadRequest, fmt.Errorf("_HLS_part: must be a number, is %.32q", q.Get("_HLS_part")))
+	case !d.given:
+		return d, reason.Wrap(reason.BadRequest, errors.New("_HLS_part: needs _HLS_msn"))
+	}
+	d.part = int(part)
+	return d, nil
+}
+
+func parseID(id string) (string, error) {
+	ok := id != "" && len(id) <= maxID
+	for _, c := range []byte(id) {
+		ok = ok && ('a' <= c && c <= 'z' || '0' <= c && c <= '9')
+	}
+	if !ok {
+		return "", reason.Wrap(reason.BadRequest, errors.New("session: open index.m3u8 to get the address of this playlist"))
+	}
+	return id, nil
+}
+
+// both returns a context that ends with either and has its cause.
+func both(a, b context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancelCause(a)
+	stop := context.AfterFunc(b, func() { cancel(context.Cause(b)) })
+	return ctx, func() {
+		stop()
+		cancel(nil)
+	}
+}
+
+// admit returns the viewer of that key. If there is none, as with a player that
+// was quiet for long or comes back after a restart, the request's own credentials
+// decide.
+func (s *service) admit(r *http.Request, q url.Values, key viewerKey) (*viewer, error) {
+	if key.id == "" { // anybody's: nothing was authorised before
+		if _, err := s.authorize(r, q, key.stream); err != nil {
+			return nil, err
+		}
+		return s.viewer(key, func(*viewer) error { return nil })
+	}
+	return s.viewer(key, func(v *viewer) error {
+		grant, err := s.authorize(r, q, key.stream)
+		if err != nil {
+			return err
+		}
+		info := s.info(r, key.stream)
+		info.User = grant.User
+		sess, err := s.host.Sessions.Open(info, v.close)
+		if err != nil {
+			return err
+		}
+		v.bind(sess)
+		return nil
+	})
+}
+
+func (s *service) authorize(r *http.Request, q url.Values, name string) (auth.Grant, error) {
+	return s.host.Auth.Authorize(r.Context(), auth.Request{
+		Action: auth.Play, Stream: name, Protocol: protocol, Remote: s.host.HTTP.Remote(r).Addr(),
+		Credentials: httplive.Credentials(r), Query: q,
+	})
+}
+
+func (s *service) info(r *http.Request, name string) session.Info {
+	info := session.Info{
+		Protocol: protocol, Action: session.Play, Stream: name, Remote: s.host.HTTP.Remote(r).String(),
+		Agent: r.UserAgent(), Transport: "tcp",
+	}
+	if r.TLS != nil {
+		info.Transport = "tls"
+	}
+	return info
+}

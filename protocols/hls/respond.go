@@ -1,0 +1,143 @@
+package hls
+
+import (
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/weirmedia/weir/pkg/httpserver"
+	"github.com/weirmedia/weir/pkg/reason"
+	"github.com/weirmedia/weir/protocols/hls/playlist"
+	"github.com/weirmedia/weir/protocols/internal/httplive"
+)
+
+const (
+	// cacheShortly is for playlists, which are out of date after a segment or a
+	// part; without sessions, since what a session asks for must be seen here.
+	cacheShortly = "max-age=1"
+	// cacheLong is for media: no name ever means other bytes. Nobody asks for them
+	// after a day.
+	cacheLong = "public, max-age=86400, immutable"
+)
+
+// writePlaylist answers with the media playlist.
+func (s *service) writePlaylist(w http.ResponseWriter, r *http.Request, v *viewer, newest *snapshot, want directives) {
+	h := w.Header()
+	h.Set("Content-Type", playlist.ContentType)
+	h.Add("Vary", "Accept-Encoding")
+	switch {
+	case v.id != "":
+		h.Set("Cache-Control", "private, no-cache")
+	case want.given && newest.part > 0:
+		// This address asks for one state of the playlist, which is long enough
+		// of use (RFC 8216bis, appendix B.1).
+		h.Set("Cache-Control", "max-age="+strconv.Itoa(int(6*newest.target/time.Second)))
+	default:
+		h.Set("Cache-Control", cacheShortly)
+	}
+	tag, text := newest.etag(), newest.playlist()
+	if acceptsGzip(r) {
+		tag, text = tag+"-gz", newest.compressedPlaylist(&s.writers)
+		h.Set("Content-Encoding", "gzip")
+	}
+	h.Set("ETag", `"`+tag+`"`)
+	if matches(r, tag) {
+		h.Del("Content-Encoding")
+		w.WriteHeader(http.StatusNotModified)
+		return
+	}
+	s.write(w, r, v.counter(), text)
+}
+
+// acceptsGzip reads Accept-Encoding (RFC 9110, 12.5.3).
+func acceptsGzip(r *http.Request) bool {
+	for item := range strings.SplitSeq(r.Header.Get("Accept-Encoding"), ",") {
+		coding, weight, _ := strings.Cut(item, ";")
+		if strings.TrimSpace(coding) != "gzip" {
+			continue
+		}
+		q, found := strings.CutPrefix(strings.TrimSpace(weight), "q=")
+		n, err := strconv.ParseFloat(q, 64)
+		return !found || err == nil && n > 0
+	}
+	return false
+}
+
+// matches reads If-None-Match (RFC 9110, 13.1.2).
+func matches(r *http.Request, tag string) bool {
+	for item := range strings.SplitSeq(r.Header.Get("If-None-Match"), ",") {
+		item = strings.TrimPrefix(strings.TrimSpace(item), "W/")
+		if item == "*" || item == `"`+tag+`"` {
+			return true
+		}
+	}
+	return false
+}
+
+// piece is how much is written under one deadline: a viewer that takes less in
+// hls.stall_timeout is stuck.
+const pieceSize = 64 << 10
+
+// write answers 200 with body in pieces, which are not copied.
+func (s *service) write(w http.ResponseWriter, r *http.Request, count func(n int), body ...[]byte) {
+	size := 0
+	for _, b := range body {
+		size += len(b)
+	}
+	w.Header().Set("Content-Length", strconv.Itoa(size))
+	if r.Method == http.MethodHead {
+		return
+	}
+	control := http.NewResponseController(w)
+	defer func() { _ = control.SetWriteDeadline(time.Time{}) }() // HTTP/2 would reset the stream
+	for _, b := range body {
+		for len(b) > 0 {
+			n := min(len(b), pieceSize)
+			_ = control.SetWriteDeadline(time.Now().Add(time.Duration(s.config.StallTimeout))) // if it fails, so does the write
+			if _, err := w.Write(b[:n]); err != nil {
+				s.metrics.cut.Inc()
+				panic(http.ErrAbortHandler) // what is missing must not look complete
+			}
+			count(n)
+			b = b[n:]
+		}
+	}
+}
+
+// fail answers a request of v with err. What ended the viewer's hopes ends it.
+func (s *service) fail(w http.ResponseWriter, r *http.Request, v *viewer, err error) {
+	if r.Context().Err() != nil && reason.Of(err, reason.ClientClosed) == reason.ClientClosed {
+		return // nobody reads the answer
+	}
+	switch why := reason.Of(err, reason.InternalError); why {
+	case reason.BadRequest, reason.PublishTimeout, reason.LimitReached: // the viewer may go on
+	default:
+		v.close(why)
+	}
+	writeError(w, err)
+}
+
+// refuse answers a request that belongs to no viewer.
+func (s *service) refuse(w http.ResponseWriter, r *http.Request, name string, err error) {
+	s.host.Sessions.Refuse(s.info(r, name), reason.Of(err, reason.InternalError), err)
+	writeError(w, err)
+}
+
+// writeError answers with the status that err's reason means.
+func writeError(w http.ResponseWriter, err error) {
+	var status int
+	why := reason.Of(err, reason.InternalError)
+	switch why {
+	case reason.PublishTimeout:
+		status = http.StatusServiceUnavailable
+	case reason.StreamEnded:
+		status = http.StatusNotFound
+	case reason.Kicked: // trying again does not help
+		status = http.StatusForbidden
+	default:
+		httplive.WriteError(w, err)
+		return
+	}
+	httpserver.WriteError(w, status, httpserver.Error{Code: string(why), Message: err.Error()})
+}

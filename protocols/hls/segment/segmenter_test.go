@@ -1,0 +1,476 @@
+package segment
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/bluenviron/mediacommon/v2/pkg/formats/fmp4"
+
+	"github.com/weirmedia/weir/pkg/av"
+	"github.com/weirmedia/weir/pkg/reason"
+)
+
+const (
+	ms  = int64(time.Millisecond)
+	sec = int64(time.Second)
+)
+
+// config is of x264: 64x36, baseline.
+var config = []byte{
+	1, 0x42, 0xC0, 0x0A, 0xFF, 0xE1, 0, 22,
+	0x67, 0x42, 0xC0, 0x0A, 0xDA, 0x11, 0x2E, 0x78, 0x40, 0, 0, 3, 0, 0x40, 0, 0, 0x0C, 0x83, 0xC4, 0x89, 0xA8, 0,
+	1, 0, 4, 0x68, 0xCE, 0x0F, 0xC8,
+}
+
+func videoTrack() *av.Track {
+	return &av.Track{ID: 0, Kind: av.Video, Codec: av.H264, Config: config, Width: 64, Height: 36}
+}
+
+func audioTrack() *av.Track {
+	return &av.Track{ID: 1, Kind: av.Audio, Codec: av.AAC, Config: []byte{0x12, 0x10}, SampleRate: 44100, Channels: 2}
+}
+
+// piece is a segment as the sink got it.
+type piece struct {
+	Head
+	parts  []*Part
+	length time.Duration
+	gap    bool
+}
+
+// recorder is a sink that keeps everything.
+type recorder struct {
+	t        *testing.T
+	segments []*piece
+	open     bool
+	overlong int
+}
+
+func (r *recorder) Begin(h Head) {
+	if r.open {
+		r.t.Error("a segment within a segment")
+	}
+	r.open = true
+	r.segments = append(r.segments, &piece{Head: h})
+}
+
+func (r *recorder) last() *piece { return r.segments[len(r.segments)-1] }
+
+func (r *recorder) Part(p *Part) {
+	if !r.open {
+		r.t.Fatal("a part outside of segments")
+	}
+	r.last().parts = append(r.last().parts, p)
+	r.last().length += p.Duration
+}
+
+func (r *recorder) End() { r.open = false }
+
+func (r *recorder) Gap(h Head, d time.Duration) {
+	if r.open {
+		r.t.Error("a gap within a segment")
+	}
+	r.segments = append(r.segments, &piece{Head: h, length: d, gap: true})
+}
+
+func (r *recorder) Overlong(time.Duration) { r.overlong++ }
+
+// source makes frames of known payloads.
+type source struct {
+	t      *testing.T
+	s      *Segmenter
+	layout *av.Layout
+	made   map[int][]*av.Frame // by track
+}
+
+func newSource(t *testing.T, o Options, tracks ...*av.Track) (*source, *recorder) {
+	r := &recorder{t: t}
+	return &source{t: t, s: New(o, r), layout: &av.Layout{Tracks: tracks, Ready: true}, made: make(map[int][]*av.Frame)}, r
+}
+
+func (s *source) push(track *av.Track, dts int64, key, start bool) {
+	s.t.Helper()
+	n := len(s.made[track.ID])
+	f := &av.Frame{Track: track, Layout: s.layout, DTS: dts, PTS: dts, Key: key, Payload: fmt.Appendf([]byte{0, 0, 0, 12, 0x65}, "%02d %08d", track.ID, n)}
+	s.made[track.ID] = append(s.made[track.ID], f)
+	if err := s.s.Push(f, s.layout, start); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// play pushes seconds of picture and sound; at(n) is the DTS of picture n in ns.
+func (s *source) play(seconds, gop int, at func(n int) int64) {
+	s.t.Helper()
+	video, audio := s.layout.First(av.Video), s.layout.First(av.Audio)
+	sound := 0
+	for n := 0; ; n++ {
+		dts := at(n)
+		if dts-at(0) >= int64(seconds)*sec {
+			return
+		}
+		for audio != nil && int64(sound)*1024*sec/44100 <= dts-at(0) {
+			s.push(audio, at(0)+int64(sound)*1024*1000/44100*ms, false, false)
+			sound++
+		}
+		s.push(video, dts, n%gop == 0, n%gop == 0)
+	}
+}
+
+// fps returns the times of a clock of milliseconds, as RTMP has it.
+func fps(num, den int) func(n int) int64 {
+	return func(n int) int64 { return int64(n) * int64(den) * 1000 / int64(num) * ms }
+}
+
+// check looks at what the specification demands of parts and segments.
+func (r *recorder) check(s *Segmenter) {
+	r.t.Helper()
+	target, part := s.Target(), s.PartTarget()
+	for i, seg := range r.segments {
+		closed := i < len(r.segments)-1 || !r.open
+		if closed && seg.length.Round(time.Second) > target {
+			r.t.Errorf("segment %d: %v, target %v", i, seg.length, target)
+		}
+		if i > 0 && !seg.Discontinuity {
+			if before := r.segments[i-1]; seg.Start != before.Start+int64(before.length) {
+				r.t.Errorf("segment %d begins at %d, the one before ended at %d", i, seg.Start, before.Start+int64(before.length))
+			}
+		}
+		for n, p := range seg.parts {
+			final := closed && n == len(seg.parts)-1
+			beforeGap := n+1 < len(seg.parts) && seg.parts[n+1].Gap
+			if part == 0 {
+				continue
+			}
+			if p.Duration > part || p.Duration <= 0 {
+				r.t.Errorf("segment %d part %d: %v, target %v", i, n, p.Duration, part)
+			}
+			if p.Duration*100 < part*minPart && !final && !p.Independent && !p.Gap && !beforeGap {
+				r.t.Errorf("segment %d part %d: %v is too short for %v", i, n, p.Duration, part)
+			}
+			if p.Gap != (len(p.Bytes) == 0) {
+				r.t.Errorf("segment %d part %d: gap %v with %d bytes", i, n, p.Gap, len(p.Bytes))
+			}
+		}
+	}
+}
+
+// sample is what a reader finds.
+type sample struct {
+	dts, duration uint64
+	payload       string
+}
+
+// samples returns what a reader of fragmented MP4 finds, by track.
+func (r *recorder) samples() map[int][]sample {
+	r.t.Helper()
+	out := make(map[int][]sample)
+	for _, seg := range r.segments {
+		for _, p := range seg.parts {
+			if p.Gap {
+				continue
+			}
+			var parts fmp4.Parts
+			if err := parts.Unmarshal(p.Bytes); err != nil {
+				r.t.Fatal(err)
+			}
+			for _, fragment := range parts {
+				for _, track := range fragment.Tracks {
+					at := track.BaseTime
+					for _, x := range track.Samples {
+						out[track.ID] = append(out[track.ID], sample{at, uint64(x.Duration), string(x.Payload)})
+						at += uint64(x.Duration)
+					}
+				}
+			}
+		}
+	}
+	return out
+}
+
+// compare checks that each frame that was pushed is there, once and in order,
+// and that within a track nothing overlaps; gaps only where they are allowed.
+func (s *source) compare(r *recorder, gaps bool) {
+	s.t.Helper()
+	found := r.samples()
+	for id, frames := range s.made {
+		got := found[id+1]
+		if len(got) != len(frames) {
+			s.t.Errorf("track %d: %d frames, want %d", id, len(got), len(frames))
+			continue
+		}
+		for i, x := range got {
+			if x.payload != string(frames[i].Payload) {
+				s.t.Fatalf("track %d frame %d: %q, want %q", id, i, x.payload, frames[i].Payload)
+			}
+			if i == 0 {
+				continue
+			}
+			if end := got[i-1].dts + got[i-1].duration; x.dts < end || (x.dts > end && !gaps) {
+				s.t.Errorf("track %d frame %d at %d, the one before ended at %d", id, i, x.dts, end)
+			}
+		}
+	}
+}
+
+func lowLatency() Options {
+	return Options{Format: FMP4, Segment: 2 * time.Second, MaxSegment: 6 * time.Second, Part: 200 * time.Millisecond}
+}
+
+func TestSteady(t *testing.T) {
+	tests := []struct {
+		name     string
+		num, den int
+		gop      int
+		target   time.Duration
+		part     time.Duration
+		segments int // that have ended after 20 s
+	}{
+		{"25 fps", 25, 1, 50, 2 * time.Second, 200 * time.Millisecond, 9},
+		{"30 fps", 30, 1, 60, 2 * time.Second, 200 * time.Millisecond, 9},
+		{"29.97 fps", 30000, 1001, 60, 2 * time.Second, 201 * time.Millisecond, 9},
+		{"23.976 fps", 24000, 1001, 48, 2 * time.Second, 209 * time.Millisecond, 9},
+		{"59.94 fps", 60000, 1001, 120, 2 * time.Second, 201 * time.Millisecond, 9},
+		{"5 fps", 5, 1, 10, 2 * time.Second, 200 * time.Millisecond, 9},
+		{"2 fps", 2, 1, 4, 2 * time.Second, 500 * time.Millisecond, 9},
+		{"GOP of 1 s", 25, 1, 25, 2 * time.Second, 200 * time.Millisecond, 9},
+		{"GOP of 3.2 s", 25, 1, 80, 4 * time.Second, 200 * time.Millisecond, 6},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			s, r := newSource(t, lowLatency(), videoTrack(), audioTrack())
+			s.play(20, tt.gop, fps(tt.num, tt.den))
+			if got := s.s.Target(); got != tt.target {
+				t.Errorf("target duration %v, want %v", got, tt.target)
+			}
+			if got := s.s.PartTarget(); got < tt.part-time.Millisecond || got > tt.part+time.Millisecond {
+				t.Errorf("part target %v, want %v", got, tt.part)
+			}
+			if got := len(r.segments) - 1; got != tt.segments {
+				t.Errorf("%d segments, want %d", got, tt.segments)
+			}
+			if r.overlong > 0 {
+				t.Errorf("%d segments were too long", r.overlong)
+			}
+			for i, seg := range r.segments[:len(r.segments)-1] {
+				if !seg.parts[0].Independent || seg.parts[0].Gap {
+					t.Errorf("segment %d does not begin with a key frame", i)
+				}
+			}
+			if err := s.s.Break(); err != nil {
+				t.Fatal(err)
+			}
+			r.check(s.s)
+			s.compare(r, false)
+		})
+	}
+}
+
+// TestDisturbed: frames that are lost, that jitter and that are silent for long
+// leave the rules of parts in force and lose no frame.
+func TestDisturbed(t *testing.T) {
+	random := rand.New(rand.NewPCG(1, 2))
+	jitter := make([]int64, 2000)
+	lossy := make([]int64, 2000)
+	for i := range jitter {
+		jitter[i] = int64(i)*33*ms + random.Int64N(15)*ms
+		lossy[i] = int64(i) * 40 * ms
+		if i > 0 && random.IntN(10) == 0 {
+			lossy[i] += random.Int64N(600) * ms
+		}
+		lossy[i] = max(lossy[i], lossy[max(i-1, 0)]+40*ms)
+	}
+	tests := map[string]func(n int) int64{
+		"jitter": func(n int) int64 { return jitter[n] },
+		"losses": func(n int) int64 { return lossy[n] },
+		"silence": func(n int) int64 {
+			at := int64(n) * 40 * ms
+			if n >= 110 {
+				at += 9300 * ms
+			}
+			return at
+		},
+	}
+	for name, at := range tests {
+		for _, part := range []time.Duration{0, 200 * time.Millisecond} {
+			t.Run(fmt.Sprint(name, part), func(t *testing.T) {
+				o := lowLatency()
+				o.Part = part
+				s, r := newSource(t, o, videoTrack())
+				s.play(30, 50, at)
+				if err := s.s.Break(); err != nil {
+					t.Fatal(err)
+				}
+				r.check(s.s)
+				s.compare(r, false)
+			})
+		}
+	}
+}
+
+func TestSilenceIsGaps(t *testing.T) {
+	s, r := newSource(t, lowLatency(), videoTrack())
+	s.play(20, 50, func(n int) int64 {
+		at := int64(n) * 40 * ms
+		if n >= 110 {
+			at += 9300 * ms
+		}
+		return at
+	})
+	gaps := 0
+	for _, seg := range r.segments {
+		for _, p := range seg.parts {
+			if p.Gap {
+				gaps++
+			}
+		}
+	}
+	if want := 9300/200 - 2; gaps < want {
+		t.Errorf("%d gap parts, want %d", gaps, want)
+	}
+	r.check(s.s)
+}
+
+func TestOverlongGOP(t *testing.T) {
+	s, r := newSource(t, lowLatency(), videoTrack(), audioTrack())
+	s.play(31, 250, fps(25, 1))
+	if got, want := s.s.Target(), 6*time.Second; got != want {
+		t.Errorf("target %v, want %v", got, want)
+	}
+	if r.overlong == 0 {
+		t.Error("nobody was told")
+	}
+	independent := 0
+	for _, seg := range r.segments {
+		if seg.parts[0].Independent {
+			independent++
+		}
+	}
+	if independent != 4 || len(r.segments) < 7 {
+		t.Errorf("%d of %d segments begin with a key frame", independent, len(r.segments))
+	}
+	if err := s.s.Break(); err != nil {
+		t.Fatal(err)
+	}
+	r.check(s.s)
+	s.compare(r, false)
+}
+
+func TestAudioOnly(t *testing.T) {
+	for _, f := range []Format{FMP4, TS} {
+		t.Run(string(f), func(t *testing.T) {
+			o := lowLatency()
+			o.Format = f
+			s, r := newSource(t, o, audioTrack())
+			for n := range 900 {
+				s.push(s.layout.Tracks[0], int64(n)*1024*1000/44100*ms, false, n%43 == 0)
+			}
+			if got := s.s.Target(); got != 2*time.Second {
+				t.Errorf("target %v", got)
+			}
+			if got := s.s.PartTarget(); got < 208*time.Millisecond || got > 210*time.Millisecond {
+				t.Errorf("part target %v", got)
+			}
+			if r.overlong > 0 || len(r.segments) < 10 {
+				t.Errorf("%d segments, %d too long", len(r.segments), r.overlong)
+			}
+			for i, seg := range r.segments {
+				for n, p := range seg.parts {
+					if !p.Independent {
+						t.Errorf("segment %d part %d is not independent", i, n)
+					}
+				}
+			}
+			if err := s.s.Break(); err != nil {
+				t.Fatal(err)
+			}
+			r.check(s.s)
+			if f == FMP4 {
+				s.compare(r, false)
+			}
+		})
+	}
+}
+
+// TestReturn: a publisher leaves and another comes after a while.
+func TestReturn(t *testing.T) {
+	s, r := newSource(t, lowLatency(), videoTrack(), audioTrack())
+	s.play(5, 50, fps(25, 1))
+	if err := s.s.Break(); err != nil {
+		t.Fatal(err)
+	}
+	ended := len(r.segments)
+	end := s.s.End()
+	if end < 5*sec-40*ms || end > 5*sec+40*ms {
+		t.Errorf("ended at %v", time.Duration(end))
+	}
+	if err := s.s.Gap(end + 5*sec); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.s.Gap(end + 5*sec); err != nil { // nothing more
+		t.Fatal(err)
+	}
+	if gaps := len(r.segments) - ended; gaps != 2 {
+		t.Fatalf("%d gaps, want 2", gaps)
+	}
+	s.layout = &av.Layout{Epoch: 2, Tracks: []*av.Track{videoTrack(), audioTrack()}, Ready: true}
+	s.play(5, 50, func(n int) int64 { return end + 5500*ms + int64(n)*40*ms })
+	back := r.segments[ended+2]
+	if !back.Discontinuity || back.Init.Number != 1 || back.Start != end+5500*ms {
+		t.Errorf("after the gap: %+v", back.Head)
+	}
+	if r.segments[ended].Discontinuity || r.segments[ended].Init.Number != 0 {
+		t.Errorf("the gap: %+v", r.segments[ended].Head)
+	}
+	if err := s.s.Break(); err != nil {
+		t.Fatal(err)
+	}
+	r.check(s.s)
+	s.compare(r, true)
+}
+
+// TestLayouts: what is not a change of tracks changes nothing.
+func TestLayouts(t *testing.T) {
+	video, audio := videoTrack(), audioTrack()
+	s, r := newSource(t, lowLatency(), video)
+	s.play(3, 50, fps(25, 1))
+	s.layout = &av.Layout{Epoch: 2, Tracks: []*av.Track{video}, Ready: true, Metadata: av.Metadata{{Name: "title", Value: "x"}}}
+	s.play(1, 50, func(n int) int64 { return 3*sec + int64(n)*40*ms })
+	if r.segments[len(r.segments)-1].Discontinuity {
+		t.Error("metadata made a discontinuity")
+	}
+	s.layout = &av.Layout{Epoch: 3, Tracks: []*av.Track{video, audio}, Ready: true}
+	s.push(audio, 4*sec, false, false)
+	s.play(1, 50, func(n int) int64 { return 4*sec + int64(n)*40*ms })
+	if last := r.segments[len(r.segments)-1]; !last.Discontinuity || last.Init.Number != 1 {
+		t.Errorf("a new track: %+v", last.Head)
+	}
+	if err := s.s.Break(); err != nil {
+		t.Fatal(err)
+	}
+	r.check(s.s)
+	s.compare(r, true)
+}
+
+func TestNothingToCarry(t *testing.T) {
+	r := &recorder{t: t}
+	vp8 := &av.Track{ID: 0, Kind: av.Video, Codec: av.VP8}
+	err := New(lowLatency(), r).Push(&av.Frame{Track: vp8, Key: true}, &av.Layout{Tracks: []*av.Track{vp8}, Ready: true}, true)
+	if reason.Of(err, "") != reason.Unsupported {
+		t.Errorf("error %v", err)
+	}
+	s := New(lowLatency(), r)
+	if err := s.Gap(5 * sec); err != nil || len(r.segments) > 0 {
+		t.Errorf("a gap before all: %v, %d segments", err, len(r.segments))
+	}
+	video := videoTrack()
+	l := &av.Layout{Tracks: []*av.Track{video}, Ready: true}
+	if err := s.Push(&av.Frame{Track: video, Key: true, Payload: []byte{0, 0, 0, 1, 0x65}}, l, true); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Gap(5 * sec); !errors.Is(err, errOpen) {
+		t.Errorf("a gap within a segment: %v", err)
+	}
+}

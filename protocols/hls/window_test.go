@@ -1,0 +1,75 @@
+package hls
+
+import (
+	"testing"
+	"time"
+
+	"github.com/weirmedia/weir/protocols/hls/segment"
+)
+
+func fill(w *window, n, size int) {
+	for range n {
+		w.Begin(segment.Head{Start: w.newest()})
+		w.Part(&segment.Part{Duration: time.Second, Bytes: make([]byte, size), Pictures: 1, Independent: true})
+		w.End()
+		w.trim()
+	}
+}
+
+// TestWindow: segments stay as long after they left the playlist as the playlist
+// is long.
+func TestWindow(t *testing.T) {
+	w := newWindow(7, 4, 1<<20)
+	w.target = time.Second
+	fill(w, 50, 100)
+	if listed := len(w.ended) - w.listed; listed != 4 {
+		t.Errorf("%d segments are listed", listed)
+	}
+	if w.listed < 4 || w.listed > 6 {
+		t.Errorf("%d segments are kept beside", w.listed)
+	}
+	if w.bytes != int64(100*len(w.ended)) {
+		t.Errorf("%d bytes are counted for %d segments", w.bytes, len(w.ended))
+	}
+	if first := w.ended[w.listed].number; first != 7+46 {
+		t.Errorf("the first is %d", first)
+	}
+}
+
+// TestWindowIsLongEnough: a playlist is three target durations long at least.
+func TestWindowIsLongEnough(t *testing.T) {
+	w := newWindow(0, 3, 1<<20)
+	w.target = 4 * time.Second
+	fill(w, 50, 100)
+	if d := w.duration(); d != 12*time.Second {
+		t.Errorf("the playlist is %v long", d)
+	}
+}
+
+// TestWindowIsCapped: what is beyond hls.max_bytes is not kept.
+func TestWindowIsCapped(t *testing.T) {
+	w := newWindow(0, 4, 1000)
+	w.target = time.Second
+	fill(w, 20, 400)
+	if !w.capped || len(w.ended) != 2 || w.listed != 0 || w.bytes != 800 {
+		t.Errorf("capped %v, %d segments of %d bytes, %d not listed", w.capped, len(w.ended), w.bytes, w.listed)
+	}
+	fill(w, 1, 5000) // one that is too large alone
+	if len(w.ended) != 1 {
+		t.Errorf("%d segments", len(w.ended))
+	}
+}
+
+func TestDiscontinuities(t *testing.T) {
+	w := newWindow(0, 3, 1<<20)
+	w.target = time.Second
+	for i := range 10 {
+		w.Begin(segment.Head{Start: w.newest(), Discontinuity: i == 2 || i == 8})
+		w.Part(&segment.Part{Duration: time.Second, Bytes: []byte{1}})
+		w.End()
+		w.trim()
+	}
+	if first := w.ended[w.listed]; first.number != 7 || first.discontinuities != 1 {
+		t.Errorf("segment %d comes after %d discontinuities", first.number, first.discontinuities)
+	}
+}

@@ -1,0 +1,61 @@
+// Package httpmp4 plays streams as fragmented MP4 (ISO/IEC 14496-12) over HTTP
+// and WebSocket, at /NAME.mp4: an endless file that begins at the newest key
+// frame. Over WebSocket the first message is the init segment and every other
+// one a fragment, as Media Source Extensions take them.
+package httpmp4
+
+import (
+	"fmt"
+	"net/url"
+
+	"github.com/weirmedia/weir/pkg/fanout"
+	"github.com/weirmedia/weir/pkg/plugin"
+	"github.com/weirmedia/weir/protocols/internal/httplive"
+	"github.com/weirmedia/weir/remux/fmp4"
+)
+
+// Config is the section "httpmp4".
+type Config struct {
+	// Enabled serves /NAME.mp4 on the HTTP listeners.
+	Enabled bool `yaml:"enabled"`
+}
+
+var _ plugin.Config = (*Config)(nil)
+
+// New returns the defaults.
+func New() plugin.Config { return &Config{Enabled: true} }
+
+// Validate implements plugin.Config; every value is good.
+func (c *Config) Validate() error { return nil }
+
+// Start implements plugin.Config.
+func (c *Config) Start(h *plugin.Host) (plugin.Service, error) {
+	if !c.Enabled {
+		return httplive.Idle{}, nil
+	}
+	return httplive.Start(h, httplive.Format{
+		Suffix: ".mp4", ContentType: "video/mp4",
+		Protocol: "httpmp4", WebSocketProtocol: "wsmp4", Name: "mp4",
+		Settled: true, NoData: true,
+		Variant: parseVariant,
+	}), nil
+}
+
+// variant is what a player may choose about fragmented MP4.
+type variant fmp4.Options
+
+// parseVariant reads ?fragment=gop, by which a player asks for fewer and longer
+// fragments than one for each frame.
+func parseVariant(q url.Values) (httplive.Variant, error) {
+	switch v := q.Get("fragment"); v {
+	case "", "frame":
+		return variant{}, nil
+	case "gop":
+		return variant{PerGOP: true}, nil
+	default:
+		return nil, fmt.Errorf("fragment: must be frame or gop, is %.32q", v)
+	}
+}
+
+// NewMuxer implements httplive.Variant.
+func (v variant) NewMuxer() fanout.Muxer { return &fmp4.Muxer{Options: fmp4.Options(v)} }

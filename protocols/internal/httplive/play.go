@@ -1,0 +1,167 @@
+package httplive
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+
+	"github.com/weirmedia/weir/pkg/auth"
+	"github.com/weirmedia/weir/pkg/av"
+	"github.com/weirmedia/weir/pkg/bus"
+	"github.com/weirmedia/weir/pkg/fanout"
+	"github.com/weirmedia/weir/pkg/reason"
+	"github.com/weirmedia/weir/pkg/session"
+	"github.com/weirmedia/weir/remux/websocket"
+)
+
+// serve answers one request for a stream.
+func (s *service) serve(w http.ResponseWriter, r *http.Request, name string) {
+	want, err := s.parse(name, r.URL.Query())
+	if err != nil {
+		s.refuse(w, r, name, reason.Wrap(reason.BadRequest, err))
+		return
+	}
+	grant, err := s.host.Auth.Authorize(r.Context(), auth.Request{
+		Action: auth.Play, Stream: name, Protocol: s.format.Protocol, Remote: s.host.HTTP.Remote(r).Addr(),
+		Credentials: Credentials(r), Query: r.URL.Query(),
+	})
+	if err != nil {
+		s.refuse(w, r, name, err)
+		return
+	}
+	if websocket.IsUpgrade(r) {
+		s.upgrade(w, r, want, grant)
+		return
+	}
+	w.Header().Set("Content-Type", s.format.ContentType)
+	w.Header().Set("Cache-Control", "no-store")
+	if r.Method == http.MethodHead {
+		if stream := s.host.Bus.Stream(name); stream == nil {
+			WriteError(w, reason.Wrap(reason.StreamNotFound, fmt.Errorf("nobody publishes %q", name)))
+		} else if err := want.playable(stream.Layout()); err != nil {
+			WriteError(w, err)
+		}
+		return
+	}
+	info := s.info(r, name)
+	info.User = grant.User
+	s.play(w, r, info, want)
+}
+
+// parse reads what the query asks for.
+func (s *service) parse(name string, q url.Values) (wanted, error) {
+	selection, err := parseSelection(q)
+	if err != nil {
+		return wanted{}, err
+	}
+	selection.NoData = s.format.NoData
+	variant, err := s.format.Variant(q)
+	return wanted{name, selection, variant}, err
+}
+
+// play opens the session, waits for the stream and hands the connection over
+// to the delivery.
+func (s *service) play(w http.ResponseWriter, r *http.Request, info session.Info, want wanted) {
+	ctx, cancel := context.WithCancelCause(r.Context())
+	defer cancel(nil)
+	p := &player{format: &s.format, cancel: cancel}
+	sess, err := s.host.Sessions.Open(info, p.kill)
+	if err != nil {
+		s.refuse(w, r, info.Stream, err)
+		return
+	}
+	p.session = sess
+	stream, err := s.await(ctx, sess, want)
+	if err != nil {
+		sess.Close(reason.Of(err, reason.ClientClosed), err)
+		WriteError(w, err)
+		return
+	}
+	log, release, err := s.open(stream, want, s.format.Name, want.variant.NewMuxer)
+	if err != nil {
+		sess.Close(reason.Of(err, reason.InternalError), err)
+		WriteError(w, err)
+		return
+	}
+	if err := p.start(s.host.Delivery, w, r, func(v *fanout.Viewer) { v.Follow(log, release, sess) }); err != nil {
+		release()
+		sess.Close(reason.InternalError, err)
+		WriteError(w, err)
+	}
+}
+
+// await returns the stream and waits for it if it is not there. It fails if the
+// stream has nothing of what is wanted.
+func (s *service) await(ctx context.Context, sess *session.Session, want wanted) (*bus.Stream, error) {
+	stream := s.host.Bus.Stream(want.stream)
+	if stream == nil {
+		if err := sess.Wait(); err != nil {
+			return nil, err
+		}
+		var err error
+		if stream, err = s.host.Bus.Await(ctx, want.stream); err != nil {
+			var killed *reason.Error
+			if errors.As(context.Cause(ctx), &killed) {
+				return nil, killed
+			}
+			return nil, err
+		}
+		sess.Activate()
+	}
+	return stream, want.playable(stream.Layout())
+}
+
+// playable fails if l is complete and the format cannot carry any of the tracks
+// of it that are wanted.
+func (want wanted) playable(l *av.Layout) error {
+	if !l.Ready || len(l.Tracks) == 0 {
+		return nil
+	}
+	if l.Lacks(want.selection) {
+		return reason.Wrap(reason.Unsupported, errors.New("the stream has no track of those that were asked for"))
+	}
+	_, err := want.variant.NewMuxer().AppendPrelude(nil, l.Select(want.selection), 0)
+	return err
+}
+
+func (s *service) open(stream *bus.Stream, want wanted, name string, newMuxer func() fanout.Muxer) (*fanout.Log, func(), error) {
+	key := fanout.Key{Format: name, Selection: want.selection, Settled: s.format.Settled, Variant: want.variant}
+	return s.host.Delivery.Open(stream.Plain(), key, newMuxer)
+}
+
+// parseSelection reads ?audio=0 and ?video=0.
+func parseSelection(q url.Values) (av.Selection, error) {
+	var s av.Selection
+	for name, off := range map[string]*bool{"audio": &s.NoAudio, "video": &s.NoVideo} {
+		switch v := q.Get(name); v {
+		case "", "1", "true":
+		case "0", "false":
+			*off = true
+		default:
+			return s, fmt.Errorf("%s: must be 0 or 1, is %.32q", name, v)
+		}
+	}
+	if s.NoAudio && s.NoVideo {
+		return s, errors.New("audio=0 and video=0 leave nothing to play")
+	}
+	return s, nil
+}
+
+func (s *service) info(r *http.Request, name string) session.Info {
+	info := session.Info{
+		Protocol: s.format.Protocol, Action: session.Play, Stream: name, Remote: s.host.HTTP.Remote(r).String(),
+		Agent: r.UserAgent(), Transport: "tcp",
+	}
+	if r.TLS != nil {
+		info.Transport = "tls"
+	}
+	return info
+}
+
+// refuse answers a request that never became a session.
+func (s *service) refuse(w http.ResponseWriter, r *http.Request, name string, err error) {
+	s.host.Sessions.Refuse(s.info(r, name), reason.Of(err, reason.InternalError), err)
+	WriteError(w, err)
+}
