@@ -117,6 +117,8 @@ type source struct {
 	tracks []*av.Track
 	gop    int
 	size   int // of a picture, about; 0 for a small one
+	warmed []*muxer
+	newest int64 // the greatest DTS
 
 	mu       sync.Mutex
 	pictures []string // payloads, without their length
@@ -167,6 +169,7 @@ func (r *rig) warm(s *source, formats ...segment.Format) {
 			defer m.mu.Unlock()
 			return m.placed
 		})
+		s.warmed = append(s.warmed, m)
 	}
 }
 
@@ -197,6 +200,19 @@ func (s *source) pace(pictures int, interval time.Duration) {
 		s.n++
 		time.Sleep(interval)
 	}
+	s.taken()
+}
+
+// taken waits until the muxers that were warmed have taken all there is.
+func (s *source) taken() {
+	s.t.Helper()
+	for _, m := range s.warmed {
+		eventually(s.t, "the muxer to take all", func() bool {
+			m.mu.Lock()
+			defer m.mu.Unlock()
+			return m.lastTime >= s.newest || m.closed || m.err != nil
+		})
+	}
 }
 
 func (s *source) write(f *av.Frame, key bool) {
@@ -217,6 +233,7 @@ func (s *source) write(f *av.Frame, key bool) {
 	}
 	s.mu.Unlock()
 	f.Arrival = av.Now()
+	s.newest = max(s.newest, f.DTS)
 	if err := s.pub.Write(f); err != nil {
 		s.t.Error(err)
 	}
