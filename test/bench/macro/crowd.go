@@ -36,26 +36,32 @@ func (c crowd) run(ctx context.Context, l *lab) ([]row, error) {
 		return nil, err
 	}
 	var rows []row
-	var cpu, rate float64
+	var first *watched
 	for i, tick := range l.ticks() {
 		w, skips, err := c.weir(ctx, l, clip, tick)
 		if err != nil {
 			return rows, err
 		}
 		if i == 0 {
-			cpu, rate = w.CPU, w.Rate*8/1000/float64(c.players)
+			first = w
 		}
 		rows = append(rows, c.rows(named(tick), w, skips)...)
 	}
 	if c.floor > 0 { // infinite if only the ratio is of interest
-		reference, err := l.floor(ctx, l, c.players, rate)
+		before, err := readCPUTimes()
+		if err != nil {
+			return rows, err
+		}
+		reference, err := l.floor(ctx, l, c.players, first.Rate*8/1000/float64(c.players))
+		after, failed := readCPUTimes()
 		switch {
 		case errors.Is(err, errNotKnown):
 			rows = append(rows, missing("CPU against the kernel's floor", err.Error()))
-		case err != nil:
-			return rows, err
+		case err != nil || failed != nil:
+			return rows, errors.Join(err, failed)
 		default:
-			rows = append(rows, against("CPU against the kernel's floor", cpu, reference, "floor", "%", c.floor))
+			r := against("CPU against the kernel's floor", first.CPU, reference, "floor", "%", c.floor).with(first.remarks)
+			rows = append(rows, r.with(prefixed("floor: ", remarks(after.stealSince(before), 0, 0))))
 		}
 	}
 	if c.nginx {
@@ -144,6 +150,7 @@ func (c crowd) beside(ctx context.Context, l *lab, clip *clip, tick int) ([]row,
 		told(name+"CPU"+named(tick), w.CPU, "%").with(w.remarks),
 		told(name+"latency p99"+named(tick), w.P99, "ms").with(w.remarks),
 		told(name+"memory"+named(tick), w.memory/megabyte, "MB").with(w.remarks),
+		told(name+"players lost"+named(tick), float64(w.Lost), ""),
 	}, nil
 }
 
@@ -169,6 +176,7 @@ func twoCores(ctx context.Context, l *lab) ([]row, error) {
 	tick := l.ticks()[0]
 	cost := map[string]float64{}
 	var rows []row
+	var doubts []string
 	for _, cores := range []string{serverCore, bothCores} {
 		w, skips, err := crowd{players: 2000, cores: cores}.weir(ctx, l, clip, tick)
 		if err != nil {
@@ -177,9 +185,10 @@ func twoCores(ctx context.Context, l *lab) ([]row, error) {
 		const gigabyte = 1e9
 		cost[cores] = w.CPU / 100 / (w.Rate / gigabyte)
 		suffix := ", cores " + cores
+		doubts = append(doubts, prefixed("cores "+cores+": ", w.remarks)...)
 		rows = append(rows, told("CPU for a gigabyte"+suffix, cost[cores], "s").with(w.remarks),
 			told("latency p99"+suffix, w.P99, "ms").with(w.remarks),
 			none("players lost, skips"+suffix, w.Lost+skips))
 	}
-	return append(rows, against("CPU for a gigabyte, two cores against one", cost[bothCores], cost[serverCore], "one core", "s", acceptable)), nil
+	return append(rows, against("CPU for a gigabyte, two cores against one", cost[bothCores], cost[serverCore], "one core", "s", acceptable).with(doubts)), nil
 }

@@ -17,9 +17,12 @@ var _ generator = loadgen{}
 func (loadgen) ticks() []int { return []int{20, 1} }
 
 func (g loadgen) publish(l *lab, p publishing) (*process, error) {
-	const longest = 3600 // seconds; it is stopped before
+	const (
+		longest = 3600 // seconds; it is stopped before
+		settle  = 120  // seconds until it gives up those that a busy server has not accepted
+	)
 	return l.start(loadCore, l.dir, environment(), g.program, "push-rtmp", "--url", p.url, "-n", strconv.Itoa(p.n),
-		"--file", p.clip.path, "--mark", "--ramp", strconv.Itoa(rampPerSecond), "--seconds", strconv.Itoa(longest))
+		"--file", p.clip.path, "--mark", "--ramp", strconv.Itoa(publishersPerSecond), "--settle", strconv.Itoa(settle), "--seconds", strconv.Itoa(longest))
 }
 
 func (g loadgen) play(l *lab, p playing) (*process, error) {
@@ -34,13 +37,17 @@ func (g loadgen) play(l *lab, p playing) (*process, error) {
 
 func wholeSeconds(d time.Duration) string { return strconv.Itoa(int(math.Ceil(d.Seconds()))) }
 
+// lost returns how many were not there to the end. Those that were still on
+// their way when it was stopped have not failed, but were not there either.
+func (r *loadgenReport) lost() int { return r.N - r.Connected + r.Cut }
+
 // loadgenReport is what it prints.
 type loadgenReport struct {
-	Failed, Cut int
-	Seconds     float64
-	Bytes       float64
-	MaxLate     float64 `json:"max_late_ms"`
-	Verify      struct {
+	N, Connected, Cut int
+	Seconds           float64
+	Bytes             float64
+	MaxLate           float64 `json:"max_late_ms"`
+	Verify            struct {
 		Errors       int     `json:"ts_errors"`
 		Pictures     int     `json:"ttfk_players"`
 		FirstPicture float64 `json:"ttfk_ms_max"`
@@ -59,7 +66,7 @@ func (loadgen) published(out []byte) (published, error) {
 	if err := json.Unmarshal(out, &r); err != nil {
 		return published{}, fmt.Errorf("its report: %w", err)
 	}
-	return published{Lost: r.Failed + r.Cut, Behind: time.Duration(r.MaxLate * float64(time.Millisecond))}, nil
+	return published{Lost: r.lost(), Behind: time.Duration(r.MaxLate * float64(time.Millisecond))}, nil
 }
 
 func (loadgen) played(out []byte) (played, error) {
@@ -68,7 +75,7 @@ func (loadgen) played(out []byte) (played, error) {
 		return played{}, fmt.Errorf("its report: %w", err)
 	}
 	p := played{
-		Lost: r.Failed + r.Cut, Errors: r.Verify.Errors, P99: r.Verify.Latency.P99, Samples: r.Verify.Latency.Count,
+		Lost: r.lost(), Errors: r.Verify.Errors, P99: r.Verify.Latency.P99, Samples: r.Verify.Latency.Count,
 		Pictures: r.Verify.Pictures, FirstPicture: r.Verify.FirstPicture, Rate: r.Bytes / max(r.Seconds, 1e-3),
 	}
 	if r.Server == nil {

@@ -173,7 +173,7 @@ lag_bucket{kind="audio",le="+Inf"} 100
 }
 
 func TestReports(t *testing.T) {
-	const other = `{"mode":"pull-rtmp","failed":1,"cut":2,"seconds":10,"bytes":5000,"verify":{"players":4,"ts_errors":3,
+	const other = `{"mode":"pull-rtmp","n":9,"connected":8,"failed":1,"cut":2,"seconds":10,"bytes":5000,"verify":{"players":4,"ts_errors":3,
 		"ttfk_players":4,"ttfk_ms_max":7.5,"latency_ms":{"p99":4.5,"count":100}},"server":{"cpu_pct":12.5}}`
 	const ours = `{"connected":9,"failed":1,"cut":1,"silent":1,"bitrate_kbps":{"sum":4},"first_picture_ms":{"max":7.5},
 		"verified":{"gaps":1,"timestamp_errors":2},"latency_ms":{"p99":4.5,"samples":100},"server":{"cpu_percent":12.5}}`
@@ -196,7 +196,7 @@ func TestReports(t *testing.T) {
 	for _, test := range []struct {
 		g    generator
 		text string
-	}{{loadgen{}, `{"failed":1,"cut":2,"max_late_ms":30}`}, {weirBench{}, `{"failed":1,"cut":2,"pace_ms":{"behind_max":30}}`}} {
+	}{{loadgen{}, `{"n":9,"connected":8,"cut":2,"max_late_ms":30}`}, {weirBench{}, `{"failed":1,"cut":2,"pace_ms":{"behind_max":30}}`}} {
 		if got, err := test.g.published([]byte(test.text)); err != nil || got != (published{Lost: 3, Behind: 30 * time.Millisecond}) {
 			t.Errorf("%T: %+v, %v", test.g, got, err)
 		}
@@ -256,5 +256,26 @@ func TestRemarks(t *testing.T) {
 	}
 	if got := remarks(6, 91, 96); len(got) != 3 {
 		t.Errorf("beyond their limits: %q", got)
+	}
+}
+
+func TestCompared(t *testing.T) {
+	measured := func(cpu float64, lost int) *manyPublished {
+		return &manyPublished{watched: watched{played: played{CPU: cpu}}, lost: lost}
+	}
+	for _, test := range []struct {
+		name            string
+		ours, reference *manyPublished
+		known, over     bool
+	}{
+		{"within", measured(30, 0), measured(20, 0), true, false},
+		{"over", measured(31, 0), measured(20, 0), true, true},
+		{"some of ours are lost", measured(20, 1), measured(20, 0), false, false},
+		{"some of theirs are lost", measured(90, 0), measured(20, 1), false, false},
+		{"they are at their limit", measured(90, 0), measured(99, 0), false, false},
+	} {
+		if r := compared(test.ours, test.reference); (r.missing == "") != test.known || r.over() != test.over {
+			t.Errorf("%s: %+v", test.name, r)
+		}
 	}
 }

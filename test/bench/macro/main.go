@@ -43,7 +43,7 @@ func parse(args []string, messages io.Writer) (options, error) {
 	flags.StringVar(&o.clip, "clip", "", "FLV `file` to publish instead of the clip of 690 kbit/s")
 	flags.StringVar(&o.clips, "clips", "bin/bench", "`folder` of the clips, which are made there with ffmpeg if they are missing")
 	flags.DurationVar(&o.window, "window", 10*time.Second, "how long each load is `measured`; twice that for publishers")
-	flags.DurationVar(&o.limit, "limit", 4*time.Minute, "how long one scenario may take")
+	flags.DurationVar(&o.limit, "limit", 6*time.Minute, "how long one scenario may take")
 	flags.BoolVar(&o.markdown, "markdown", false, "print the table as Markdown")
 	flags.BoolVar(&o.strict, "strict", false, "end with status 1 if a bound is broken")
 	if err := flags.Parse(args); err != nil {

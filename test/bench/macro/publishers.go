@@ -44,7 +44,7 @@ func (p publishers) run(ctx context.Context, l *lab) ([]row, error) {
 		told("nginx-rtmp: memory", reference.memory/megabyte, "MB"),
 		told("nginx-rtmp: publishers, players lost", float64(reference.lost), ""),
 		told("CPU", ours.CPU, "%").with(ours.remarks),
-		against("CPU against nginx-rtmp", ours.CPU, reference.CPU, "nginx-rtmp", "%", overNginx).with(reference.remarks).with(ours.remarks),
+		compared(ours, reference),
 		none("publishers, players lost", ours.lost),
 	}
 	if p.players {
@@ -59,6 +59,19 @@ func (p publishers) run(ctx context.Context, l *lab) ([]row, error) {
 		told("media not read yet, for each publisher", ours.unread[1], "ms"),
 		atMost("growth of that in the window", max(0, ours.unread[1]-ours.unread[0]), "ms", lagGrowth),
 		told("publishers behind, most", float64(ours.behind.Milliseconds()), "ms")), nil
+}
+
+// compared is our need as a multiple of nginx-rtmp's, if both bore the same load
+// and what nginx-rtmp needs for it is known.
+func compared(ours, reference *manyPublished) row {
+	const figure = "CPU against nginx-rtmp"
+	switch {
+	case ours.lost > 0 || reference.lost > 0:
+		return missing(figure, "not the same load: some were lost")
+	case reference.CPU > busyServer:
+		return missing(figure, "nginx-rtmp at its limit")
+	}
+	return against(figure, ours.CPU, reference.CPU, "nginx-rtmp", "%", overNginx).with(prefixed("nginx-rtmp: ", reference.remarks)).with(ours.remarks)
 }
 
 // manyPublished is what was measured of a server.

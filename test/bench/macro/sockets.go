@@ -15,9 +15,10 @@ type queues struct {
 	maxUnsent   int // bytes that were not sent yet, the most of one connection
 }
 
-// readQueues reads the connections that a server accepted on a port.
+// readQueues reads the connections that a server accepted on a port. It keeps
+// off the server's core.
 func readQueues(ctx context.Context, port int) (queues, error) {
-	out, err := exec.CommandContext(ctx, "ss", "-HtniO", "state", "established", "sport", "=", fmt.Sprintf(":%d", port)).Output()
+	out, err := exec.CommandContext(ctx, "taskset", "-c", loadCore, "ss", "-HtniO", "state", "established", "sport", "=", fmt.Sprintf(":%d", port)).Output()
 	if err != nil {
 		return queues{}, fmt.Errorf("ss: %w", err)
 	}

@@ -31,7 +31,7 @@ func (g weirBench) start(l *lab, args ...string) (*process, error) {
 func (g weirBench) publish(l *lab, p publishing) (*process, error) {
 	const longest = time.Hour // it is stopped before
 	return g.start(l, "push", p.url, "-n", strconv.Itoa(p.n), "--file", p.clip.path, "--mark",
-		"--ramp", strconv.Itoa(rampPerSecond), "--duration", longest.String())
+		"--ramp", strconv.Itoa(publishersPerSecond), "--duration", longest.String())
 }
 
 func (g weirBench) play(l *lab, p playing) (*process, error) {
