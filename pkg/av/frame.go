@@ -18,4 +18,6 @@ type Frame struct {
 	Key bool
 	// Payload is laid out as the codec's constant says.
 	Payload []byte
+
+	slab *Slab // that Payload lies in; see Own
 }

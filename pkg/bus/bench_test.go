@@ -40,7 +40,7 @@ func BenchmarkReaders(b *testing.B) {
 			hub := New(DefaultLimits())
 			s := publish(b, hub, "encoder", video)
 			view := hub.Stream("live/test").Plain()
-			defer view.Follow(nobody{}, time.Second)()
+			defer view.Follow(nobody{}, time.Second).Stop()
 			payload, batch, positions := make([]byte, benchFrame), make([]Entry, 32), make([]uint64, readers)
 			b.ReportAllocs()
 			n := int64(0)

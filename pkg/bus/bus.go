@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/weirmedia/weir/pkg/av"
 	"github.com/weirmedia/weir/pkg/reason"
 )
 
@@ -58,6 +59,7 @@ type Bus struct {
 	closed  bool
 
 	watches atomic.Pointer[[]*Watch]
+	pool    av.Pool
 }
 
 // arrival is what waits for one stream to appear.
@@ -65,6 +67,10 @@ type arrival struct {
 	ch    chan struct{}
 	users int
 }
+
+// Pool returns where streams put the memory of frames that left them and that
+// nobody has, for publishers to use again.
+func (b *Bus) Pool() *av.Pool { return &b.pool }
 
 // New returns an empty bus.
 func New(limits Limits) *Bus {

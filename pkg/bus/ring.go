@@ -32,6 +32,11 @@ type ring struct {
 	bytes      int64      // cost of the frames held
 	layout     *av.Layout // of the newest frame
 	starts     []uint64   // start points held, ascending
+
+	// Frames that were never read, or only lent, are recycled when they drop out.
+	recycles bool
+	given    uint64 // frames before this position were read: who knows who has them
+	lent     int    // readers that have frames at the moment
 }
 
 // slot is what the ring holds of a frame. There are hundreds for each stream.
@@ -53,6 +58,13 @@ func (r *ring) at(pos uint64) *slot { return &r.slots[pos&uint64(len(r.slots)-1)
 
 // read copies entries from position pos on, up to end, into dst. See View.Read.
 func (r *ring) read(pos, end uint64, dst []Entry) (entries []Entry, first uint64) {
+	entries, first = r.lend(pos, end, dst)
+	r.given = max(r.given, first+uint64(len(entries)))
+	return entries, first
+}
+
+// lend does what read does for one who lets go of the frames; see View.Borrow.
+func (r *ring) lend(pos, end uint64, dst []Entry) (entries []Entry, first uint64) {
 	first = min(max(pos, r.tail), r.head)
 	n := 0
 	for p := first; p < end && n < len(dst); p++ {
@@ -108,6 +120,9 @@ func (r *ring) trim(keep retention, now int64) {
 func (r *ring) drop() {
 	s := r.at(r.tail)
 	r.bytes -= int64(s.cost)
+	if r.recycles && r.tail >= r.given && r.lent == 0 {
+		s.frame.Recycle()
+	}
 	*s = slot{}
 	if len(r.starts) > 0 && r.starts[0] == r.tail {
 		r.starts = append(r.starts[:0], r.starts[1:]...)

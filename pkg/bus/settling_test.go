@@ -215,7 +215,7 @@ func TestReadSettled(t *testing.T) {
 	defer b.Close(reason.Shutdown)
 	p := publish(t, b, "me")
 	v := p.Stream().Plain()
-	defer v.Follow(&counter{}, time.Hour)()
+	defer v.Follow(&counter{}, time.Hour).Stop()
 	p.hint(bothHinted)
 	p.track(video)
 	p.write(frame(video, 0, true), frame(video, 40, false))

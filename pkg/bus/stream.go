@@ -45,6 +45,7 @@ type Stream struct {
 func newStream(b *Bus, name string) *Stream {
 	s := &Stream{bus: b, name: name, since: time.Now(), state: Grace}
 	s.plain = newView(s, b.limits)
+	s.plain.ring.recycles = true // frames of derived views may be in the plain one too
 	s.layout.Store(&av.Layout{})
 	return s
 }

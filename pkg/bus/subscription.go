@@ -11,16 +11,16 @@ import (
 // Subscription reads the frames of a view, each once and in order. It is used
 // by one goroutine at a time; Close may be called by any.
 type Subscription struct {
-	view    *View
-	settled bool
-	pos     uint64
-	placed  bool // pos is where to read on
-	began   bool
-	told    uint64 // the newest place at which it was told that a publisher left
-	batch   []Entry
-	pending []Entry
-	signal  chan struct{}
-	stop    func()
+	view     *View
+	settled  bool
+	pos      uint64
+	placed   bool // pos is where to read on
+	began    bool
+	told     uint64 // the newest place at which it was told that a publisher left
+	batch    []Entry
+	pending  []Entry
+	signal   chan struct{}
+	follower *Follower
 }
 
 var _ Waker = (*Subscription)(nil)
@@ -58,7 +58,7 @@ func (v *View) SubscribeSettled(window time.Duration) *Subscription { return v.s
 
 func (v *View) subscribe(window time.Duration, settled bool) *Subscription {
 	s := &Subscription{view: v, settled: settled, batch: make([]Entry, 32), signal: make(chan struct{}, 1)}
-	s.stop = v.Follow(s, window)
+	s.follower = v.Follow(s, window)
 	return s
 }
 
@@ -71,7 +71,7 @@ func (s *Subscription) Wake() {
 }
 
 // Close ends the subscription. A Next that waits keeps waiting for its context.
-func (s *Subscription) Close() { s.stop() }
+func (s *Subscription) Close() { s.follower.Stop() }
 
 // Next returns the next frame or gap. It waits for one until ctx ends. When
 // the view ends, what it holds is still returned, then a *reason.Error around

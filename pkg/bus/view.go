@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -38,28 +39,31 @@ type View struct {
 	mu        sync.Mutex
 	ring      ring
 	settling  settling
-	windows   map[*demand]struct{}
-	window    int64 // the longest of windows
+	window    int64 // the longest that a follower asks for
 	lastStart int64 // DTS of the newest start point
 	started   bool
 	lastVideo int64 // DTS of the newest video frame, of the first frame until there is one
 	began     bool
 
-	wakers atomic.Pointer[[]*waker]
-	shared sharedSet
+	followers atomic.Pointer[[]*Follower] // changed under mu
+	shared    sharedSet
 
 	done   chan struct{}
 	ending sync.Once
 	why    reason.Reason
 }
 
-type waker struct{ Waker }
-
-type demand struct{ window int64 }
+// Follower is one who is woken by a view and has it retain frames. Its methods
+// are safe for concurrent use.
+type Follower struct {
+	view   *View
+	waker  Waker
+	window int64 // guarded by view.mu
+}
 
 func newView(s *Stream, limits Limits) *View {
-	v := &View{stream: s, limits: limits, done: make(chan struct{}), windows: make(map[*demand]struct{})}
-	v.wakers.Store(&[]*waker{})
+	v := &View{stream: s, limits: limits, done: make(chan struct{})}
+	v.followers.Store(&[]*Follower{})
 	v.shared.linger = limits.Linger
 	return v
 }
@@ -118,39 +122,48 @@ func (v *View) end(why reason.Reason) {
 }
 
 func (v *View) wake() {
-	for _, w := range *v.wakers.Load() {
-		w.Wake()
+	for _, f := range *v.followers.Load() {
+		f.waker.Wake()
 	}
 }
 
 // Follow registers w and asks the view to retain, beside the newest GOP, the
-// frames of the last window. stop undoes both and may be called repeatedly.
-func (v *View) Follow(w Waker, window time.Duration) (stop func()) {
-	entry, d := &waker{w}, &demand{int64(window)}
-	v.mu.Lock()
-	v.windows[d] = struct{}{}
-	v.window = max(v.window, d.window)
-	list := append(append([]*waker{}, *v.wakers.Load()...), entry)
-	v.wakers.Store(&list)
-	v.mu.Unlock()
-	return func() { v.unfollow(entry, d) }
-}
-
-func (v *View) unfollow(entry *waker, d *demand) {
+// frames of the last window.
+func (v *View) Follow(w Waker, window time.Duration) *Follower {
+	f := &Follower{view: v, waker: w, window: int64(window)}
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	delete(v.windows, d)
+	list := append(slices.Clone(*v.followers.Load()), f)
+	v.followers.Store(&list)
+	v.demand()
+	return f
+}
+
+// Retain changes the window that f asks for. Frames that have left the view do
+// not come back.
+func (f *Follower) Retain(window time.Duration) {
+	f.view.mu.Lock()
+	defer f.view.mu.Unlock()
+	f.window = int64(window)
+	f.view.demand()
+}
+
+// Stop undoes Follow. It may be called repeatedly.
+func (f *Follower) Stop() {
+	v := f.view
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	list := slices.DeleteFunc(slices.Clone(*v.followers.Load()), func(other *Follower) bool { return other == f })
+	v.followers.Store(&list)
+	v.demand()
+}
+
+// demand finds the longest window that is asked for.
+func (v *View) demand() {
 	v.window = 0
-	for other := range v.windows {
-		v.window = max(v.window, other.window)
+	for _, f := range *v.followers.Load() {
+		v.window = max(v.window, f.window)
 	}
-	var list []*waker
-	for _, w := range *v.wakers.Load() {
-		if w != entry {
-			list = append(list, w)
-		}
-	}
-	v.wakers.Store(&list)
 }
 
 // Entry is a frame in a view.
@@ -173,6 +186,25 @@ func (v *View) Read(pos uint64, dst []Entry) (entries []Entry, first uint64) {
 	entries, first = v.ring.read(pos, v.ring.head, dst)
 	unsettle(entries)
 	return entries, first
+}
+
+// Borrow does what Read does for a reader that keeps nothing of the frames and
+// their payloads once it has called Return, which it does soon: then their
+// memory can be used again when they leave the view.
+func (v *View) Borrow(pos uint64, dst []Entry) (entries []Entry, first uint64) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.ring.lent++
+	entries, first = v.ring.lend(pos, v.ring.head, dst)
+	unsettle(entries)
+	return entries, first
+}
+
+// Return ends what Borrow began.
+func (v *View) Return() {
+	v.mu.Lock()
+	v.ring.lent--
+	v.mu.Unlock()
 }
 
 // NewestStart returns the position of the newest frame at which a viewer may

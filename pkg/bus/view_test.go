@@ -37,7 +37,7 @@ func TestStartPoints(t *testing.T) {
 			defer b.Close(reason.Shutdown)
 			p := publish(t, b, "me", test.tracks...)
 			view := p.Stream().Plain()
-			defer view.Follow(&counter{}, time.Hour)()
+			defer view.Follow(&counter{}, time.Hour).Stop()
 			p.write(test.frames...)
 			entries, first := view.Read(0, make([]Entry, 100))
 			if first != 0 || len(entries) != len(test.frames) {
@@ -130,24 +130,30 @@ func TestFollowers(t *testing.T) {
 	second()
 	held(1)
 	long, short := &counter{}, &counter{}
-	stopLong := view.Follow(long, 2*time.Second)
-	stopShort := view.Follow(short, time.Second)
+	wide := view.Follow(long, 2*time.Second)
+	narrow := view.Follow(short, time.Second)
 	for range 3 {
 		second()
 	}
 	held(50)
-	stopLong()
-	stopLong()
+	wide.Retain(time.Millisecond)
 	second()
 	held(25)
-	stopShort()
+	wide.Retain(2 * time.Second)
+	second()
+	held(50)
+	wide.Stop()
+	wide.Stop()
+	second()
+	held(25)
+	narrow.Stop()
 	second()
 	held(1)
-	if long.n.Load() != 75 || short.n.Load() != 100 {
-		t.Errorf("woken %d and %d times, want 75 and 100", long.n.Load(), short.n.Load())
+	if long.n.Load() != 125 || short.n.Load() != 150 {
+		t.Errorf("woken %d and %d times, want 125 and 150", long.n.Load(), short.n.Load())
 	}
 	last := &counter{}
-	defer view.Follow(last, 0)()
+	defer view.Follow(last, 0).Stop()
 	b.Close(reason.Shutdown)
 	if last.n.Load() == 0 {
 		t.Error("not woken at the end")
@@ -160,7 +166,7 @@ func TestRingCapsOfAView(t *testing.T) {
 	b := New(limits)
 	defer b.Close(reason.Shutdown)
 	p := publish(t, b, "me", video)
-	defer p.Stream().Plain().Follow(&counter{}, time.Hour)()
+	defer p.Stream().Plain().Follow(&counter{}, time.Hour).Stop()
 	for i := range int64(100) {
 		f := frame(video, i*40, i == 0)
 		f.Payload = make([]byte, 1000)

@@ -260,7 +260,7 @@ func TestChangeTwiceInARow(t *testing.T) {
 		return &follow{log: l, release: release}
 	}
 	sound := func() { r.write(&av.Frame{Track: r.audio, Payload: []byte("x")}) }
-	defer r.bus.Stream("live/test").Plain().Follow(deaf{}, time.Minute)() // nothing is forgotten
+	defer r.bus.Stream("live/test").Plain().Follow(deaf{}, time.Minute).Stop() // nothing is forgotten
 	r.frame(true, 10)
 	all, onlyAudio, onlyVideo := open(av.Selection{}), open(av.Selection{NoVideo: true}), open(av.Selection{NoAudio: true})
 	sound()

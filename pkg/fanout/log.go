@@ -43,6 +43,10 @@ type Key struct {
 	// Settled says that the format must name all tracks at its start: frames are
 	// held back until their layout is ready. See bus.View.ReadSettled.
 	Settled bool
+	// Borrows says that the muxer keeps nothing of a frame, nor of its payload,
+	// once AppendFrame has returned, so that their memory can be used again. It
+	// has no effect on a settled log.
+	Borrows bool
 	// Variant tells logs of one format with other parameters apart.
 	Variant any
 }
@@ -143,14 +147,15 @@ func (l *Log) pull() edge {
 			l.position, l.resync = first, true
 			l.counts.Overruns.Add(1)
 		}
-		if len(entries) == 0 {
-			break
-		}
 		for _, e := range entries {
 			l.write(e)
 			l.position++
 		}
 		clear(entries)
+		l.readDone()
+		if len(entries) == 0 {
+			break
+		}
 		l.trim()
 	}
 	e := edge{offset: l.head.end(), messages: l.index.next, version: l.version, ended: ended}
@@ -163,11 +168,21 @@ func (l *Log) pull() edge {
 	return e
 }
 
+// read returns what the view has gained, until readDone.
 func (l *Log) read() (entries []bus.Entry, first uint64) {
-	if l.key.Settled {
+	switch {
+	case l.key.Settled:
 		return l.view.ReadSettled(l.position, l.batch[:])
+	case l.key.Borrows:
+		return l.view.Borrow(l.position, l.batch[:])
 	}
 	return l.view.Read(l.position, l.batch[:])
+}
+
+func (l *Log) readDone() {
+	if l.key.Borrows && !l.key.Settled {
+		l.view.Return()
+	}
 }
 
 func (l *Log) viewEnded() bool {

@@ -21,6 +21,11 @@ const passBudget = 256 << 10
 // usually has one or two.
 const maxRecent = 256
 
+// calmWindow is how long the bus retains frames of a stream, beside the newest
+// GOP, while all its viewers take what there is at once. With LagTime for all,
+// 500 streams of 690 kbit/s with one viewer each held 1.5 GB.
+const calmWindow = 2 * time.Second
+
 // loop is a goroutine that owns sockets and sends to them.
 type loop struct {
 	limits Limits
@@ -54,12 +59,16 @@ type group struct {
 	loop    *loop
 	log     *Log
 	dirty   atomic.Bool
-	stop    func()
 	viewers []*Viewer
+	behind  int // viewers that lack something
 	edge    edge
 	recent  []mark // the newest messages, those since the last pass at least
 	stale   bool   // a pass has served what recent has
 	rhythm  rhythm
+
+	follower *bus.Follower
+	window   time.Duration // that follower asks for
+	uneasy   int64         // when a viewer lacked something, or had to wait, last
 }
 
 var _ bus.Waker = (*group)(nil)
@@ -70,6 +79,7 @@ type seat struct {
 	index  int  // in group.viewers
 	queued bool // in loop.visits; guarded by loop.mu
 	parked bool
+	behind bool // counted in group.behind
 	// What the parked write did, valid once woken is set.
 	wrote int
 	err   error
@@ -162,11 +172,32 @@ func (l *loop) work() {
 func (l *loop) pass(g *group) {
 	l.counts.Passes.Add(1)
 	g.stale = true
-	g.rhythm.passed, g.rhythm.waiting = av.Now(), 0
+	now := av.Now()
+	late := g.rhythm.waiting != 0 && now-g.rhythm.waiting > int64(calmWindow)/4
+	g.rhythm.passed, g.rhythm.waiting = now, 0
 	for i := len(g.viewers) - 1; i >= 0; i-- { // backwards: serving may remove the viewer
 		if v := g.viewers[i]; !v.seat.parked {
 			l.serve(v)
 		}
+	}
+	if late {
+		g.uneasy = now
+	}
+	g.retain(now)
+}
+
+// retain asks the bus for what viewers that are behind need, or may soon.
+func (g *group) retain(now int64) {
+	if g.behind > 0 {
+		g.uneasy = now
+	}
+	window := calmWindow
+	if now-g.uneasy < int64(calmWindow) {
+		window = max(calmWindow, g.loop.limits.LagTime)
+	}
+	if window != g.window {
+		g.window = window
+		g.follower.Retain(window)
 	}
 }
 
@@ -224,8 +255,22 @@ func (l *loop) edgeOf(v *Viewer) *edge {
 	return &edge{}
 }
 
-// serve sends v what it lacks.
+// serve sends v what it lacks and notes whether that was all.
 func (l *loop) serve(v *Viewer) {
+	l.send(v)
+	if g := v.seat.group; g != nil && v.seat.behind != v.cursor.behind {
+		v.seat.behind = v.cursor.behind
+		if !v.seat.behind {
+			g.behind--
+			return
+		}
+		if g.behind++; g.behind == 1 {
+			g.retain(av.Now())
+		}
+	}
+}
+
+func (l *loop) send(v *Viewer) {
 	for budget := passBudget; ; {
 		e := *l.edgeOf(v)
 		b := v.due(&e)
@@ -240,6 +285,7 @@ func (l *loop) serve(v *Viewer) {
 			return
 		}
 		if budget <= 0 {
+			v.cursor.behind = true
 			l.attend(v)
 			return
 		}
@@ -325,8 +371,8 @@ func (l *loop) regroup(v *Viewer) {
 	}
 	g := l.byLog[log]
 	if g == nil {
-		g = &group{loop: l, log: log}
-		g.stop = log.view.Follow(g, l.limits.LagTime)
+		g = &group{loop: l, log: log, window: calmWindow, uneasy: -int64(calmWindow)}
+		g.follower = log.view.Follow(g, g.window)
 		g.pull()
 		l.byLog[log] = g
 	}
@@ -340,13 +386,17 @@ func (l *loop) unseat(v *Viewer) {
 		return
 	}
 	v.seat.group = nil
+	if v.seat.behind {
+		v.seat.behind = false
+		g.behind--
+	}
 	last := len(g.viewers) - 1
 	moved := g.viewers[last]
 	g.viewers[v.seat.index], moved.seat.index = moved, v.seat.index
 	g.viewers[last] = nil
 	g.viewers = g.viewers[:last]
 	if last == 0 {
-		g.stop()
+		g.follower.Stop()
 		delete(l.byLog, g.log)
 	}
 }

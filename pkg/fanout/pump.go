@@ -14,7 +14,8 @@ type pump struct {
 	signal chan struct{}
 	live   *atomic.Int64
 	log    *Log // that it is woken by
-	stop   func()
+	// follower is of log's view; nil if log is.
+	follower *bus.Follower
 }
 
 var (
@@ -23,7 +24,7 @@ var (
 )
 
 func newPump(v *Viewer, counts *LoopCounts, live *atomic.Int64) *pump {
-	return &pump{viewer: v, counts: counts, live: live, signal: make(chan struct{}, 1), stop: func() {}}
+	return &pump{viewer: v, counts: counts, live: live, signal: make(chan struct{}, 1)}
 }
 
 // Wake implements bus.Waker.
@@ -40,7 +41,7 @@ func (p *pump) attend(*Viewer) { p.Wake() }
 func (p *pump) run() {
 	v := p.viewer
 	defer p.live.Add(-1)
-	defer func() { p.stop() }()
+	defer p.unfollow()
 	for {
 		e := p.pull()
 		b := v.due(&e)
@@ -91,9 +92,15 @@ func (p *pump) pull() edge {
 
 // listen has the pump woken by the log that its viewer reads now.
 func (p *pump) listen() {
-	p.stop()
-	p.stop = func() {}
+	p.unfollow()
 	if p.log = p.viewer.cursor.log; p.log != nil {
-		p.stop = p.log.view.Follow(p, p.viewer.limits.LagTime)
+		p.follower = p.log.view.Follow(p, p.viewer.limits.LagTime)
+	}
+}
+
+func (p *pump) unfollow() {
+	if p.follower != nil {
+		p.follower.Stop()
+		p.follower = nil
 	}
 }

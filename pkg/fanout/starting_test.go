@@ -93,7 +93,7 @@ func (m *groupMuxer) AppendFrame(dst []byte, f *av.Frame, l *av.Layout, start bo
 // that it held.
 func TestStartOfHeldFrames(t *testing.T) {
 	r := newRig(t, DefaultLimits())
-	defer r.bus.Stream("live/test").Plain().Follow(deaf{}, time.Minute)()
+	defer r.bus.Stream("live/test").Plain().Follow(deaf{}, time.Minute).Stop()
 	r.frame(true, 10)
 	c := r.dial(ViewerOptions{})
 	l := r.follow(c, Key{Format: "group"}, &groupMuxer{})

@@ -35,7 +35,7 @@ func (c *Config) Start(h *plugin.Host) (plugin.Service, error) {
 	return httplive.Start(h, httplive.Format{
 		Suffix: ".flv", ContentType: "video/x-flv",
 		Protocol: "httpflv", WebSocketProtocol: "wsflv", Name: "flv",
-		Variant: parseVariant, Hello: fileHeader,
+		Borrows: true, Variant: parseVariant, Hello: fileHeader,
 	}), nil
 }
 

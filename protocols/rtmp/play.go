@@ -140,7 +140,7 @@ func (c *conn) follow(p *playing) {
 		stream  uint32
 		options flv.Options
 	}
-	key := fanout.Key{Format: "rtmp", Selection: p.selection, Variant: variant{p.stream, p.options}}
+	key := fanout.Key{Format: "rtmp", Selection: p.selection, Borrows: true, Variant: variant{p.stream, p.options}}
 	log, release, err := c.server.host.Delivery.Open(p.view, key, func() fanout.Muxer {
 		return &rtmpchunk.Muxer{StreamID: p.stream, ChunkSize: size, Options: p.options}
 	})

@@ -50,6 +50,9 @@ func (c *conn) handlePublish(id uint32, cmd message.Command) error {
 	b = c.appendCommand(b, id, message.OnStatus(message.Status{
 		Level: message.LevelStatus, Code: message.CodePublishStart, Description: r.name + " is now published",
 	}))
+	pool := c.server.host.Bus.Pool()
+	c.publish.demuxer.Reuse(pool)
+	c.reader.SetAllocator(pool.NewAllocator())
 	c.paceReads(c.server.pace)
 	return c.write(b)
 }
@@ -79,14 +82,34 @@ func (c *conn) media(m rtmpchunk.Message) error {
 		m.Payload = m.Payload[min(1, len(m.Payload)):]
 	}
 	packets, err := p.demuxer.Decode(flv.TagType(m.Type), m.Timestamp, m.Payload)
+	claim(packets, m.Slab)
 	for _, packet := range packets {
 		if packet.Kind == flv.IgnoredPacket {
 			c.ignore(packet.Why)
-		} else if err := p.deliver(packet); err != nil {
+			continue
+		}
+		if err := p.deliver(packet); err != nil {
 			return err
 		}
 	}
 	return err
+}
+
+// claim gives the memory of a message to the frame that was made of it. If there
+// are several, it is left to the garbage collector.
+func claim(packets []flv.Packet, s *av.Slab) {
+	frames := 0
+	for i := range packets {
+		if packets[i].Frame != nil {
+			frames++
+		}
+	}
+	switch {
+	case frames == 0:
+		s.Free()
+	case len(packets) == 1:
+		packets[0].Frame.Own(s)
+	}
 }
 
 // deliver hands a part of what a message held to the bus.
@@ -119,6 +142,7 @@ func (c *conn) endPublish(end ended) {
 		return
 	}
 	c.publish = nil
+	c.reader.SetAllocator(nil)
 	c.paceReads(nil)
 	p.pub.Close()
 	p.received(c.reader.BytesRead())

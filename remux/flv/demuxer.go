@@ -74,7 +74,11 @@ type Demuxer struct {
 	// sources are the tracks, two mostly, some of them still without a configuration.
 	sources []*source
 	packets []Packet
+	pool    *av.Pool
 }
+
+// Reuse makes frames come from p, which may be nil.
+func (d *Demuxer) Reuse(p *av.Pool) { d.pool = p }
 
 // Decode returns what a tag, or an RTMP message with the same body, holds: one
 // Packet mostly, more if several tracks share it, none if it only prepares what
@@ -185,13 +189,12 @@ func (d *Demuxer) frame(s *source, u unit) error {
 		return nil
 	}
 	dts := d.clock.advance(u.timestamp)*nanosecondsPerMillisecond + u.nanos
-	p := Packet{Kind: FramePacket, Frame: &av.Frame{
-		Track:   s.track,
-		DTS:     dts,
-		PTS:     dts + u.offset*nanosecondsPerMillisecond,
-		Key:     u.key || u.untold && s.startsAt(payload),
-		Payload: payload,
-	}}
+	f := d.pool.Frame()
+	f.Track = s.track
+	f.DTS, f.PTS = dts, dts+u.offset*nanosecondsPerMillisecond
+	f.Key = u.key || u.untold && s.startsAt(payload)
+	f.Payload = payload
+	p := Packet{Kind: FramePacket, Frame: f}
 	if changed {
 		p.Track = s.track
 	}

@@ -28,7 +28,7 @@ func TestSplitAggregate(t *testing.T) {
 		return h
 	}
 	sub := func(kind Type, timestamp uint32, body string) Message {
-		return Message{Header{Type: kind, Timestamp: timestamp}, []byte(body)}
+		return Message{Header{Type: kind, Timestamp: timestamp}, []byte(body), nil}
 	}
 	for _, tt := range []struct {
 		name      string
@@ -40,13 +40,13 @@ func TestSplitAggregate(t *testing.T) {
 		{"nothing", 5, nil, 0, nil},
 		{"the sender's own clock", 1000,
 			[]Message{sub(TypeVideo, 40, "v"), sub(TypeAudio, 50, "aa"), sub(TypeDataAMF0, 30, "")}, 0,
-			[]Message{{at(outer, TypeVideo, 1000), []byte("v")}, {at(outer, TypeAudio, 1010), []byte("aa")}, {at(outer, TypeDataAMF0, 990), []byte{}}}},
+			[]Message{{at(outer, TypeVideo, 1000), []byte("v"), nil}, {at(outer, TypeAudio, 1010), []byte("aa"), nil}, {at(outer, TypeDataAMF0, 990), []byte{}, nil}}},
 		{"timestamps that agree", 70000000, []Message{sub(TypeVideo, 70000000, "v"), sub(TypeVideo, 70000040, "w")}, 0,
-			[]Message{{at(outer, TypeVideo, 70000000), []byte("v")}, {at(outer, TypeVideo, 70000040), []byte("w")}}},
+			[]Message{{at(outer, TypeVideo, 70000000), []byte("v"), nil}, {at(outer, TypeVideo, 70000040), []byte("w"), nil}}},
 		{"wrap", 1<<32 - 10, []Message{sub(TypeVideo, 0, "v"), sub(TypeVideo, 20, "w")}, 0,
-			[]Message{{at(outer, TypeVideo, 1<<32-10), []byte("v")}, {at(outer, TypeVideo, 10), []byte("w")}}},
-		{"no last back pointer", 0, []Message{sub(TypeVideo, 0, "v")}, 4, []Message{{at(outer, TypeVideo, 0), []byte("v")}}},
-		{"half a back pointer", 0, []Message{sub(TypeVideo, 0, "v")}, 2, []Message{{at(outer, TypeVideo, 0), []byte("v")}}},
+			[]Message{{at(outer, TypeVideo, 1<<32-10), []byte("v"), nil}, {at(outer, TypeVideo, 10), []byte("w"), nil}}},
+		{"no last back pointer", 0, []Message{sub(TypeVideo, 0, "v")}, 4, []Message{{at(outer, TypeVideo, 0), []byte("v"), nil}}},
+		{"half a back pointer", 0, []Message{sub(TypeVideo, 0, "v")}, 2, []Message{{at(outer, TypeVideo, 0), []byte("v"), nil}}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			m := Message{Header: outer}
@@ -64,7 +64,7 @@ func TestSplitAggregate(t *testing.T) {
 }
 
 func TestSplitAggregateErrors(t *testing.T) {
-	good := string(appendSubMessage(nil, Message{Header{Type: TypeAudio}, []byte("a")}))
+	good := string(appendSubMessage(nil, Message{Header{Type: TypeAudio}, []byte("a"), nil}))
 	for _, tt := range []struct {
 		name, payload string
 		before        int // messages
@@ -73,12 +73,12 @@ func TestSplitAggregateErrors(t *testing.T) {
 		{"cut header", good + "\x08\x00", 1, "byte 16: header of 11 bytes, but 2 are left"},
 		{"cut payload", good[:11], 0, "byte 0: message of 1 bytes, but 0 are left"},
 		{"huge payload", "\x09\xff\xff\xff" + strings.Repeat("\x00", 20), 0, "message of 16777215 bytes"},
-		{"aggregate inside", good + string(appendSubMessage(nil, Message{Header{Type: TypeAggregate}, []byte(good)})), 1, "byte 16: a message of type 22"},
-		{"chunk size inside", string(appendSubMessage(nil, Message{Header{Type: TypeSetChunkSize}, []byte{0, 0, 0, 1}})), 0, "type 1"},
+		{"aggregate inside", good + string(appendSubMessage(nil, Message{Header{Type: TypeAggregate}, []byte(good), nil})), 1, "byte 16: a message of type 22"},
+		{"chunk size inside", string(appendSubMessage(nil, Message{Header{Type: TypeSetChunkSize}, []byte{0, 0, 0, 1}, nil})), 0, "type 1"},
 		{"too many", strings.Repeat(good, maxSubMessages+1), maxSubMessages, "more than 4096 messages"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			got, err := SplitAggregate(Message{Header{Type: TypeAggregate}, []byte(tt.payload)})
+			got, err := SplitAggregate(Message{Header{Type: TypeAggregate}, []byte(tt.payload), nil})
 			if err == nil || !strings.Contains(err.Error(), tt.want) || reason.Of(err, "") != reason.BadMessage {
 				t.Errorf("got %v, want %q", err, tt.want)
 			}
@@ -93,7 +93,7 @@ func TestSplitAggregateErrors(t *testing.T) {
 // bytes say, and that they survive being put into one again.
 func FuzzSplitAggregate(f *testing.F) {
 	f.Fuzz(func(t *testing.T, timestamp uint32, in []byte) {
-		m := Message{Header{ChunkStream: 4, Type: TypeAggregate, StreamID: 3, Timestamp: timestamp}, bytes.Clone(in)}
+		m := Message{Header{ChunkStream: 4, Type: TypeAggregate, StreamID: 3, Timestamp: timestamp}, bytes.Clone(in), nil}
 		all, err := SplitAggregate(m)
 		if err == nil && len(in) > 0 && len(all) == 0 {
 			t.Fatalf("no message in %d bytes", len(in))

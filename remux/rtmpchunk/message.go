@@ -3,12 +3,16 @@
 // section numbers below are of that document).
 package rtmpchunk
 
+import "github.com/weirmedia/weir/pkg/av"
+
 // Message is one RTMP message (section 4.1).
 type Message struct {
 	Header
 	// Payload belongs to whoever received the message; the reader keeps no
 	// reference to it.
 	Payload []byte
+	// Slab is where Payload lies, if SetAllocator was called and it is media.
+	Slab *av.Slab
 }
 
 // Header is what a message carries besides its payload.

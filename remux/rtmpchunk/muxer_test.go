@@ -35,9 +35,9 @@ func TestMuxerWritesMessages(t *testing.T) {
 				t.Fatal(err)
 			}
 			want := []Message{
-				{Header{dataChunkStream, TypeDataAMF0, 1, 0}, flv.AppendMetadataBody(nil, l, at*ms, flv.Options{})},
-				{Header{videoChunkStream, TypeVideo, 1, uint32(at)}, append([]byte{0x17, 0, 0, 0, 0}, l.Tracks[0].Config...)},
-				{Header{audioChunkStream, TypeAudio, 1, uint32(at)}, append([]byte{0xAF, 0}, l.Tracks[1].Config...)},
+				{Header{dataChunkStream, TypeDataAMF0, 1, 0}, flv.AppendMetadataBody(nil, l, at*ms, flv.Options{}), nil},
+				{Header{videoChunkStream, TypeVideo, 1, uint32(at)}, append([]byte{0x17, 0, 0, 0, 0}, l.Tracks[0].Config...), nil},
+				{Header{audioChunkStream, TypeAudio, 1, uint32(at)}, append([]byte{0xAF, 0}, l.Tracks[1].Config...), nil},
 			}
 			for i, f := range frames {
 				if b, err = m.AppendFrame(b, f, f.Layout, false); err != nil {
@@ -45,7 +45,7 @@ func TestMuxerWritesMessages(t *testing.T) {
 				}
 				h := Header{[]uint32{videoChunkStream, audioChunkStream, dataChunkStream}[i], []Type{TypeVideo, TypeAudio, TypeDataAMF0}[i], 1, uint32(at)}
 				head, _, _ := flv.AppendBodyHeader(nil, f, f.Layout, flv.Options{})
-				want = append(want, Message{h, append(head, f.Payload...)})
+				want = append(want, Message{Header: h, Payload: append(head, f.Payload...)})
 			}
 			r := NewReader(bytes.NewReader(b), Limits{})
 			for i, w := range want {

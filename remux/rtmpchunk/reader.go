@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/weirmedia/weir/pkg/av"
 	"github.com/weirmedia/weir/pkg/reason"
 )
 
@@ -38,6 +39,7 @@ type Reader struct {
 	unfinished int
 	held       int
 	bytes      uint64
+	allocator  *av.Allocator
 }
 
 // chunkStream is what the headers of one chunk stream build upon, and the
@@ -46,6 +48,7 @@ type chunkStream struct {
 	header
 	inMessage bool
 	payload   []byte // of the message being read; cap is what was allocated
+	slab      *av.Slab
 }
 
 // header is what a chunk header says, once what it left out was filled in.
@@ -69,6 +72,9 @@ func NewReader(r io.Reader, limits Limits) *Reader {
 	}
 }
 
+// SetAllocator makes payloads of audio and video come from a; nil ends that.
+func (r *Reader) SetAllocator(a *av.Allocator) { r.allocator = a }
+
 // BytesRead returns the number of bytes consumed so far, for acknowledgements
 // (section 5.4.3). Bytes read ahead do not count before they are used.
 func (r *Reader) BytesRead() uint64 { return r.bytes }
@@ -89,7 +95,7 @@ func (r *Reader) ReadMessage() (Message, error) {
 		if uint32(len(cs.payload)) < cs.length {
 			continue
 		}
-		m := Message{Header: cs.Header, Payload: cs.payload}
+		m := Message{Header: cs.Header, Payload: cs.payload, Slab: cs.slab}
 		r.endMessage(cs)
 		switch m.Type {
 		case TypeSetChunkSize:
@@ -140,7 +146,7 @@ func (r *Reader) startMessage(cs *chunkStream) {
 func (r *Reader) endMessage(cs *chunkStream) {
 	r.unfinished--
 	r.held -= cap(cs.payload)
-	cs.inMessage, cs.payload = false, nil
+	cs.inMessage, cs.payload, cs.slab = false, nil, nil
 }
 
 // stream returns chunk stream id, nil if it has not begun. Encoders use a few, so
@@ -341,11 +347,21 @@ func (r *Reader) grow(cs *chunkStream) error {
 	if held := r.held - have + size; held > r.limits.MaxUnfinished {
 		return exceeded("bytes of unfinished messages", cs.ChunkStream, uint64(held), uint64(r.limits.MaxUnfinished))
 	}
-	payload := make([]byte, have, size)
-	copy(payload, cs.payload)
-	cs.payload = payload
+	payload := r.allocate(cs, size)
+	cs.payload = payload[:copy(payload, cs.payload)]
 	r.held += size - have
 	return nil
+}
+
+// allocate returns size bytes for the message of cs, which may be a part of it.
+func (r *Reader) allocate(cs *chunkStream, size int) (payload []byte) {
+	media := cs.Type == TypeAudio || cs.Type == TypeVideo
+	if r.allocator == nil || !media || size < int(cs.length) || len(cs.payload) > 0 {
+		cs.slab = nil
+		return make([]byte, size)
+	}
+	payload, cs.slab = r.allocator.Make(size)
+	return payload
 }
 
 // take consumes n bytes of a header. They are valid until the next read.

@@ -27,6 +27,8 @@ type Format struct {
 	// Settled and NoData say that the format must name all tracks at its start,
 	// and that it cannot carry script data.
 	Settled, NoData bool
+	// Borrows says that its muxers keep nothing of a frame; see fanout.Key.
+	Borrows bool
 	// Variant returns what the query asks for beyond kinds of track. An error is
 	// the client's fault.
 	Variant func(query url.Values) (Variant, error)

@@ -127,7 +127,7 @@ func (want wanted) playable(l *av.Layout) error {
 }
 
 func (s *service) open(stream *bus.Stream, want wanted, name string, newMuxer func() fanout.Muxer) (*fanout.Log, func(), error) {
-	key := fanout.Key{Format: name, Selection: want.selection, Settled: s.format.Settled, Variant: want.variant}
+	key := fanout.Key{Format: name, Selection: want.selection, Settled: s.format.Settled, Borrows: s.format.Borrows, Variant: want.variant}
 	return s.host.Delivery.Open(stream.Plain(), key, newMuxer)
 }
 
