@@ -174,6 +174,7 @@ func (c *client) connect(info message.Connect) error {
 	}
 	// A server whose messages are as large as the format allows must be playable.
 	c.reader = rtmpchunk.NewReader(c.net, rtmpchunk.Limits{MaxMessage: rtmpchunk.MaxPayload})
+	c.reader.ExpectMedia(nil)
 	info.App, info.TCURL = c.url.App, c.url.TCURL()
 	info.More = append(slices.Clip(info.More), amf0.Property{Name: "capsEx", Value: float64(capsReconnect)})
 	call := info.Command()

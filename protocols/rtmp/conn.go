@@ -87,9 +87,14 @@ func newConn(s *Server, nc net.Conn) *conn {
 // errNothingSent marks connections of port scanners and health checks.
 var errNothingSent = errors.New("closed without a byte")
 
-// serve runs the connection to its end.
-func (c *conn) serve() {
-	err := c.contain(c.run)
+// serve runs the connection to its end. It is apart from end, and run from
+// greet, and run waits before it reads, so that connections that wait for input,
+// as players do all the time, need little stack: 4 KB instead of 8 (see
+// TestWaitingNeedsLittleStack).
+func (c *conn) serve() { c.end(c.contain(c.run)) }
+
+// end tells everybody that the connection ended with err.
+func (c *conn) end(err error) {
 	end := ended{c.why(err), err}
 	if errors.Is(err, io.EOF) || c.killedBy() != "" {
 		end.err = nil // it says no more than the reason
@@ -127,6 +132,25 @@ func (c *conn) contain(f func() error) (err error) {
 }
 
 func (c *conn) run() error {
+	if err := c.greet(); err != nil {
+		return err
+	}
+	for {
+		if err := c.reader.Wait(); err != nil {
+			return err
+		}
+		m, err := c.reader.ReadMessage()
+		if err == nil {
+			err = c.handle(m)
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// greet does the handshakes.
+func (c *conn) greet() error {
 	c.expectWithin(time.Duration(c.server.config.HandshakeTimeout))
 	_ = c.net.SetWriteDeadline(time.Now().Add(writeTimeout)) // a dead connection shows when it is used
 	err := c.secure()
@@ -148,15 +172,7 @@ func (c *conn) run() error {
 	c.reader = rtmpchunk.NewReader(source, rtmpchunk.Limits{
 		MaxMessage: uint32(c.server.config.MaxMessage), MaxChunkStreams: c.server.config.MaxChunkStreams,
 	})
-	for {
-		m, err := c.reader.ReadMessage()
-		if err == nil {
-			err = c.handle(m)
-		}
-		if err != nil {
-			return err
-		}
-	}
+	return nil
 }
 
 // killedBy returns why the connection was told to end from outside, if it was.

@@ -52,7 +52,7 @@ func (c *conn) handlePublish(id uint32, cmd message.Command) error {
 	}))
 	pool := c.server.host.Bus.Pool()
 	c.publish.demuxer.Reuse(pool)
-	c.reader.SetAllocator(pool.NewAllocator())
+	c.reader.ExpectMedia(pool.NewAllocator())
 	c.paceReads(c.server.pace)
 	return c.write(b)
 }
@@ -142,7 +142,7 @@ func (c *conn) endPublish(end ended) {
 		return
 	}
 	c.publish = nil
-	c.reader.SetAllocator(nil)
+	c.reader.ExpectMedia(nil)
 	c.paceReads(nil)
 	p.pub.Close()
 	p.received(c.reader.BytesRead())

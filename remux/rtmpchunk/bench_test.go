@@ -44,6 +44,7 @@ func BenchmarkReadStream(b *testing.B) {
 	}
 	begin := bytes.NewReader(AppendSetChunkSize(nil, chunkSize))
 	r := NewReader(io.MultiReader(begin, src), Limits{})
+	r.ExpectMedia(nil)
 	b.SetBytes(int64(len(src.content)) / messages)
 	b.ReportAllocs()
 	for b.Loop() {

@@ -11,7 +11,7 @@ type Message struct {
 	// Payload belongs to whoever received the message; the reader keeps no
 	// reference to it.
 	Payload []byte
-	// Slab is where Payload lies, if SetAllocator was called and it is media.
+	// Slab is where Payload lies, if ExpectMedia was given an allocator.
 	Slab *av.Slab
 }
 

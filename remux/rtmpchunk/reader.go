@@ -12,10 +12,12 @@ import (
 )
 
 const (
-	// readBuffer is the size of the read buffer in bytes: enough that headers
-	// and audio cost few reads, little enough for thousands of connections.
-	// Payloads longer than that go from the source into the message directly.
-	readBuffer = 4 << 10
+	// mediaBuffer is the size of the read buffer in bytes while media is
+	// expected: enough that headers and audio cost few reads, little enough for
+	// thousands of connections. Payloads longer than that go from the source into
+	// the message directly. commandBuffer holds what players send.
+	mediaBuffer   = 4 << 10
+	commandBuffer = 512
 
 	// trustedPayload is how many bytes are allocated because a header
 	// announces them. Beyond that a payload grows as it arrives, by doubling,
@@ -66,18 +68,34 @@ type header struct {
 // used as it is and no second buffer is made.
 func NewReader(r io.Reader, limits Limits) *Reader {
 	return &Reader{
-		src:       bufio.NewReaderSize(r, readBuffer),
+		src:       bufio.NewReaderSize(r, commandBuffer),
 		limits:    limits.withDefaults(),
 		chunkSize: DefaultChunkSize,
 	}
 }
 
-// SetAllocator makes payloads of audio and video come from a; nil ends that.
-func (r *Reader) SetAllocator(a *av.Allocator) { r.allocator = a }
+// ExpectMedia makes the reader read more at once, and take the payloads of
+// audio and video from a unless that is nil.
+func (r *Reader) ExpectMedia(a *av.Allocator) {
+	r.allocator = a
+	if r.src.Size() < mediaBuffer {
+		r.src = bufio.NewReaderSize(r.src, mediaBuffer)
+	}
+}
 
 // BytesRead returns the number of bytes consumed so far, for acknowledgements
 // (section 5.4.3). Bytes read ahead do not count before they are used.
 func (r *Reader) BytesRead() uint64 { return r.bytes }
+
+// Wait returns when there is something to read. It waits with less stack than
+// ReadMessage. The errors are those of the source, as ReadMessage passes them on.
+func (r *Reader) Wait() error {
+	_, err := r.src.Peek(1)
+	if r.unfinished > 0 && errors.Is(err, io.EOF) {
+		return io.ErrUnexpectedEOF
+	}
+	return err
+}
 
 // ReadMessage returns the next message that is complete. Set Chunk Size and
 // Abort messages act on the reader and are not returned.
@@ -181,13 +199,10 @@ func (r *Reader) readChunk() (*chunkStream, error) {
 // readBasicHeader reads section 5.3.1.1. Id 2 to 63 take one byte, to 319 two,
 // to 65,599 three; longer forms than necessary are accepted.
 func (r *Reader) readBasicHeader() (format uint8, id uint32, err error) {
-	b, err := r.src.Peek(1)
-	if err != nil {
-		if r.unfinished > 0 && errors.Is(err, io.EOF) {
-			err = io.ErrUnexpectedEOF
-		}
+	if err = r.Wait(); err != nil {
 		return 0, 0, err
 	}
+	b, _ := r.src.Peek(1)
 	r.skip(1)
 	format, id = b[0]>>6, uint32(b[0]&0x3F)
 	switch id {

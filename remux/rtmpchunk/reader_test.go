@@ -243,6 +243,7 @@ func BenchmarkReadMessage(b *testing.B) {
 	b.SetBytes(int64(len(in)))
 	b.ReportAllocs()
 	r := NewReader(src, Limits{})
+	r.ExpectMedia(nil)
 	for b.Loop() {
 		src.Reset(in)
 		if _, err := r.ReadMessage(); err != nil {
