@@ -31,7 +31,7 @@ type Muxer interface {
 	// A muxer may hold frames back. What it appends then at the next start point,
 	// before that point's own frame, must be such that viewers may begin there:
 	// so it holds from a start point on only, and appends what it has at a change
-	// of layout.
+	// of layout. It implements Ender.
 	AppendFrame(dst []byte, f *av.Frame, l *av.Layout, start bool) ([]byte, error)
 }
 
@@ -67,6 +67,7 @@ type Log struct {
 	resync   bool   // drop frames until a start point
 	starting bool   // viewers may begin at the next frame that the muxer gets
 	owed     bool   // the next message is a start point
+	finished bool   // what the muxer held at the end is written
 	prelude  []byte // of that start point
 
 	checked  *av.Layout // of the newest frame
@@ -158,6 +159,9 @@ func (l *Log) pull() edge {
 		}
 		l.trim()
 	}
+	if ended && l.err == nil {
+		l.finish()
+	}
 	e := edge{offset: l.head.end(), messages: l.index.next, version: l.version, ended: ended}
 	if ended {
 		e.why = l.view.End()
@@ -231,14 +235,19 @@ func (l *Log) write(e bus.Entry) {
 		return // the format leaves it out, or the muxer holds it
 	}
 	if l.owed {
-		l.owed = false
-		l.starts = append(l.starts, start{
-			number: l.index.next, position: l.position, offset: begin, segment: segment,
-			version: l.version, layout: l.selected, prelude: l.prelude,
-		})
+		l.addStart(begin, segment)
 	}
 	l.add(e, e.Track.Kind)
 	l.counts.Frames.Add(1)
+}
+
+// addStart enters a point at which viewers may begin: the message at begin.
+func (l *Log) addStart(begin int64, segment *segment) {
+	l.owed = false
+	l.starts = append(l.starts, start{
+		number: l.index.next, position: l.position, offset: begin, segment: segment,
+		version: l.version, layout: l.selected, prelude: l.prelude,
+	})
 }
 
 // check fails if the layout is complete and nothing of it is selected: viewers

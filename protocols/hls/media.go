@@ -1,8 +1,8 @@
 package hls
 
 import (
+	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -36,7 +36,7 @@ func (s *service) serveMedia(w http.ResponseWriter, r *http.Request, name, rest 
 	if ok {
 		m = s.muxer(name, res.epoch)
 	}
-	var body [][]byte
+	var body []byte
 	var err error
 	if m != nil {
 		body, err = s.media(r.Context(), m, res)
@@ -62,7 +62,7 @@ func (s *service) serveMedia(w http.ResponseWriter, r *http.Request, name, rest 
 		return
 	}
 	h.Set("Accept-Ranges", "bytes")
-	s.write(w, r, func(n int) { s.metrics.sent(m.format, n) }, body...)
+	s.write(w, r, func(n int) { s.metrics.sent(m.format, n) }, body)
 }
 
 func contentType(f segment.Format) string {
@@ -82,7 +82,7 @@ func (m *muxer) extension(r resource) string {
 
 // media returns what r names. It waits for the part that is next, which
 // playlists hint at; nil if that never comes.
-func (s *service) media(ctx context.Context, m *muxer, r resource) (body [][]byte, err error) {
+func (s *service) media(ctx context.Context, m *muxer, r resource) (body []byte, err error) {
 	newest := m.newest.Load()
 	if newest == nil {
 		return nil, nil
@@ -91,68 +91,33 @@ func (s *service) media(ctx context.Context, m *muxer, r resource) (body [][]byt
 	if !coming {
 		return body, nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, holdBack*newest.target)
-	defer cancel()
-	err = s.wait(ctx, func(ctx context.Context) error {
-		m.await(ctx, func(s *snapshot) bool {
-			body, coming = s.bytes(r)
-			return !coming
-		})
-		return nil
+	newest, err = s.await(ctx, context.Background(), m, func(s *snapshot) bool {
+		body, coming = s.bytes(r)
+		return !coming
 	})
+	if newest != nil && (err == errLate || newest.failed != nil) {
+		return nil, nil // it never comes
+	}
 	return body, err
 }
 
 // serveRange answers conditional requests and those for ranges.
-func (s *service) serveRange(w http.ResponseWriter, r *http.Request, m *muxer, body [][]byte) {
+func (s *service) serveRange(w http.ResponseWriter, r *http.Request, m *muxer, body []byte) {
 	control := http.NewResponseController(w)
-	size := 0
-	for _, b := range body {
-		size += len(b)
-	}
-	pieces := 1 + size/pieceSize
+	pieces := 1 + len(body)/pieceSize
 	_ = control.SetWriteDeadline(time.Now().Add(time.Duration(pieces) * time.Duration(s.config.StallTimeout)))
 	defer func() { _ = control.SetWriteDeadline(time.Time{}) }() // HTTP/2 would reset the stream
-	http.ServeContent(w, r, "", time.Time{}, &reader{pieces: body, size: int64(size), read: func(n int) { s.metrics.sent(m.format, n) }})
+	http.ServeContent(w, r, "", time.Time{}, &counted{bytes.NewReader(body), func(n int) { s.metrics.sent(m.format, n) }})
 }
 
-// reader reads pieces one after another, without copying them together.
-type reader struct {
-	pieces [][]byte
-	size   int64
-	at     int64
-	read   func(n int)
+// counted tells how much is read.
+type counted struct {
+	io.ReadSeeker
+	count func(n int)
 }
 
-var _ io.ReadSeeker = (*reader)(nil)
-
-func (r *reader) Read(dst []byte) (n int, err error) {
-	at := r.at
-	for _, p := range r.pieces {
-		if at >= int64(len(p)) {
-			at -= int64(len(p))
-			continue
-		}
-		n = copy(dst, p[at:])
-		r.at += int64(n)
-		r.read(n)
-		return n, nil
-	}
-	return 0, io.EOF
-}
-
-var errSeek = errors.New("seek before the start")
-
-func (r *reader) Seek(offset int64, whence int) (int64, error) {
-	switch whence {
-	case io.SeekCurrent:
-		offset += r.at
-	case io.SeekEnd:
-		offset += r.size
-	}
-	if offset < 0 {
-		return 0, errSeek
-	}
-	r.at = offset
-	return offset, nil
+func (c *counted) Read(b []byte) (int, error) {
+	n, err := c.ReadSeeker.Read(b)
+	c.count(n)
+	return n, err
 }

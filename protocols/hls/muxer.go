@@ -60,8 +60,9 @@ func (s *service) acquire(stream *bus.Stream, f segment.Format) (m *muxer, relea
 }
 
 // sequenceEpoch is when media sequence numbers were 0. Every muxer begins with
-// the seconds since, so that the numbers of a stream go on growing after a
-// restart, or after nobody watched for a while: segments take a second at least.
+// the half seconds since, so that the numbers of a stream go on growing after a
+// restart, or after nobody watched for a while: segments take a second at least,
+// unless publishers come and go.
 var sequenceEpoch = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 
 func (s *service) newMuxer(stream *bus.Stream, f segment.Format) *muxer {
@@ -72,7 +73,7 @@ func (s *service) newMuxer(stream *bus.Stream, f segment.Format) *muxer {
 		started: make(chan struct{}),
 		log:     s.log.With(slog.String("stream", stream.Name()), slog.String("format", string(f))),
 	}
-	first := uint64(max(0, time.Since(sequenceEpoch)/time.Second))
+	first := uint64(max(0, time.Since(sequenceEpoch)/(time.Second/2)))
 	m.made = newWindow(first, set.window, int64(s.config.MaxBytes))
 	options := segment.Options{Format: f, Segment: set.segment, MaxSegment: set.maxSegment}
 	if s.config.LowLatency {
@@ -202,15 +203,19 @@ func (m *muxer) publish() {
 		return
 	}
 	w.target = m.cutter.Target()
+	w.measure()
 	w.trim()
 	m.warn()
 	s := &snapshot{
 		epoch: m.epoch, format: m.format, ended: w.ended, listed: w.listed, next: w.next,
-		target: w.target, part: m.cutter.PartTarget(), independent: w.independent, over: m.err != nil,
+		target: w.target, part: m.cutter.PartTarget(), independent: w.independent,
 		peak: w.peak, epochTime: m.epochTime, superseded: make(chan struct{}),
 	}
 	if before != nil {
 		s.version = before.version + 1
+	}
+	if s.over = reason.Of(m.err, "") == reason.StreamEnded; !s.over {
+		s.failed = m.err
 	}
 	if w.open != nil {
 		open := *w.open
@@ -247,27 +252,11 @@ func (m *muxer) first(ctx context.Context) (*snapshot, error) {
 		return nil, context.Cause(ctx)
 	}
 	if s := m.newest.Load(); s != nil {
-		return s, nil
+		return s, s.failed
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return nil, m.err
-}
-
-// await returns the newest snapshot as soon as ready accepts it, or the newest
-// when ctx ends.
-func (m *muxer) await(ctx context.Context, ready func(*snapshot) bool) (s *snapshot, ok bool) {
-	for {
-		s = m.newest.Load()
-		if ready(s) {
-			return s, true
-		}
-		select {
-		case <-s.superseded:
-		case <-ctx.Done():
-			return s, false
-		}
-	}
 }
 
 // over reports whether nothing will be added.

@@ -110,9 +110,7 @@ func (s *service) serveIndexHead(w http.ResponseWriter, r *http.Request, q url.V
 
 // index returns the multivariant playlist for v, once there is media.
 func (s *service) index(r *http.Request, q url.Values, v *viewer, f segment.Format) ([]byte, error) {
-	ctx, cancel := both(r.Context(), v.gone)
-	defer cancel()
-	newest, err := s.begin(ctx, v, f)
+	_, newest, err := s.newest(r, v, f)
 	if err != nil {
 		return nil, err
 	}
@@ -135,7 +133,7 @@ func (s *service) index(r *http.Request, q url.Values, v *viewer, f segment.Form
 }
 
 // begin waits for v's stream, if v has no muxer of it, and for its first segment.
-func (s *service) begin(ctx context.Context, v *viewer, f segment.Format) (*snapshot, error) {
+func (s *service) begin(ctx context.Context, v *viewer, f segment.Format) (*muxer, *snapshot, error) {
 	m, err := v.muxer(f)
 	if reason.Of(err, "") == reason.StreamNotFound {
 		if err = v.await(ctx); err == nil {
@@ -143,10 +141,7 @@ func (s *service) begin(ctx context.Context, v *viewer, f segment.Format) (*snap
 		}
 	}
 	if err != nil {
-		return nil, err
-	}
-	if newest := m.newest.Load(); newest != nil {
-		return newest, nil
+		return nil, nil, err
 	}
 	// The first segment takes its longest duration, if no key frame comes.
 	ctx, cancel := context.WithTimeoutCause(ctx, s.config.of(v.name).maxSegment+startPatience, errNoSegment)
@@ -156,7 +151,7 @@ func (s *service) begin(ctx context.Context, v *viewer, f segment.Format) (*snap
 		newest, err = m.first(ctx)
 		return err
 	})
-	return newest, err
+	return m, newest, err
 }
 
 // startPatience is how much longer than a segment lasts a viewer waits for the
@@ -196,27 +191,50 @@ func (s *service) servePlaylist(w http.ResponseWriter, r *http.Request, name str
 
 // playlist returns the snapshot that a request asks for, and waits for it.
 func (s *service) playlist(r *http.Request, v *viewer, f segment.Format, want directives) (*snapshot, error) {
-	ctx, cancel := both(r.Context(), v.gone)
-	defer cancel()
-	newest, err := s.begin(ctx, v, f)
+	m, newest, err := s.newest(r, v, f)
 	if err != nil || !want.given || newest.part == 0 || newest.reached(want.number, want.part) {
 		return newest, err
 	}
 	if newest.ahead(want.number, want.part) {
 		return nil, reason.Wrap(reason.BadRequest, fmt.Errorf("_HLS_msn: %d is too far ahead of %d", want.number, newest.next))
 	}
+	return s.await(r.Context(), v.gone, m, func(s *snapshot) bool { return s.reached(want.number, want.part) })
+}
+
+// newest returns v's muxer and its newest snapshot, and waits for the first.
+func (s *service) newest(r *http.Request, v *viewer, f segment.Format) (*muxer, *snapshot, error) {
 	m, err := v.muxer(f)
-	if err != nil {
-		return nil, err
-	}
-	ctx, cancel = context.WithTimeoutCause(ctx, holdBack*newest.target, errLate)
-	defer cancel()
-	err = s.wait(ctx, func(ctx context.Context) error {
-		var ok bool
-		if newest, ok = m.await(ctx, func(s *snapshot) bool { return s.reached(want.number, want.part) }); !ok {
-			return ctx.Err()
+	if err == nil {
+		if newest := m.newest.Load(); newest != nil {
+			return m, newest, newest.failed
 		}
-		return nil
+	}
+	ctx, cancel := both(r.Context(), v.gone)
+	defer cancel()
+	return s.begin(ctx, v, f)
+}
+
+// await returns the newest snapshot of m as soon as ready accepts it. It fails
+// when ctx or gone ends, when the muxer does, and with errLate after three target
+// durations. It derives no context: thousands wait for each part.
+func (s *service) await(ctx, gone context.Context, m *muxer, ready func(*snapshot) bool) (newest *snapshot, err error) {
+	err = s.wait(ctx, func(ctx context.Context) error {
+		newest = m.newest.Load()
+		late := time.NewTimer(holdBack * newest.target)
+		defer late.Stop()
+		for !ready(newest) {
+			select {
+			case <-newest.superseded:
+				newest = m.newest.Load()
+			case <-ctx.Done():
+				return ctx.Err()
+			case <-gone.Done():
+				return context.Cause(gone)
+			case <-late.C:
+				return errLate
+			}
+		}
+		return newest.failed
 	})
 	return newest, err
 }

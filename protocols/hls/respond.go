@@ -79,29 +79,23 @@ func matches(r *http.Request, tag string) bool {
 // hls.stall_timeout is stuck.
 const pieceSize = 64 << 10
 
-// write answers 200 with body in pieces, which are not copied.
-func (s *service) write(w http.ResponseWriter, r *http.Request, count func(n int), body ...[]byte) {
-	size := 0
-	for _, b := range body {
-		size += len(b)
-	}
-	w.Header().Set("Content-Length", strconv.Itoa(size))
+// write answers 200 with body, which is not copied.
+func (s *service) write(w http.ResponseWriter, r *http.Request, count func(n int), body []byte) {
+	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
 	if r.Method == http.MethodHead {
 		return
 	}
 	control := http.NewResponseController(w)
 	defer func() { _ = control.SetWriteDeadline(time.Time{}) }() // HTTP/2 would reset the stream
-	for _, b := range body {
-		for len(b) > 0 {
-			n := min(len(b), pieceSize)
-			_ = control.SetWriteDeadline(time.Now().Add(time.Duration(s.config.StallTimeout))) // if it fails, so does the write
-			if _, err := w.Write(b[:n]); err != nil {
-				s.metrics.cut.Inc()
-				panic(http.ErrAbortHandler) // what is missing must not look complete
-			}
-			count(n)
-			b = b[n:]
+	for len(body) > 0 {
+		_ = control.SetWriteDeadline(time.Now().Add(time.Duration(s.config.StallTimeout))) // if it fails, so does the write
+		n, err := w.Write(body[:min(len(body), pieceSize)])
+		if err != nil {
+			s.metrics.cut.Inc()
+			panic(http.ErrAbortHandler) // what is missing must not look complete
 		}
+		count(n)
+		body = body[n:]
 	}
 }
 
@@ -111,7 +105,7 @@ func (s *service) fail(w http.ResponseWriter, r *http.Request, v *viewer, err er
 		return // nobody reads the answer
 	}
 	switch why := reason.Of(err, reason.InternalError); why {
-	case reason.BadRequest, reason.PublishTimeout, reason.LimitReached: // the viewer may go on
+	case reason.BadRequest, reason.PublishTimeout, reason.LimitReached, reason.InternalError: // the viewer may go on
 	default:
 		v.close(why)
 	}

@@ -192,3 +192,41 @@ func TestShutdown(t *testing.T) {
 		t.Error("the request still waits")
 	}
 }
+
+// TestNoEndAtShutdown: a stream that is cut off by the end of the server has not
+// ended; a player that knew it as ended would not come back after a restart.
+func TestNoEndAtShutdown(t *testing.T) {
+	c := defaults()
+	c.Sessions = SessionsOff
+	r := newRig(t, options{config: c})
+	s := r.publish(50)
+	r.warm(s, segment.FMP4)
+	s.play(330)
+	path := r.open("")
+	number, part := next(r.playlist(path))
+	done := make(chan answer, 1)
+	go func() {
+		a, _ := r.try(http.MethodGet, fmt.Sprintf("%s?_HLS_msn=%d&_HLS_part=%d", path, number, part))
+		done <- a
+	}()
+	r.waiting(1)
+	r.host.Bus.Close(reason.Shutdown)
+	if a := <-done; a.status != http.StatusServiceUnavailable || strings.Contains(a.body, "ENDLIST") {
+		t.Errorf("%d %s", a.status, a.body)
+	}
+}
+
+// TestReopened: a request that comes while its quiet session is about to go
+// begins another.
+func TestReopened(t *testing.T) {
+	r := newRig(t, options{})
+	s := r.publish(50)
+	r.warm(s, segment.FMP4)
+	s.play(330)
+	path := r.open("")
+	_, id, _ := strings.Cut(path, "session=")
+	v := r.service.find(viewerKey{"live/test", id})
+	v.close(reason.ClientClosed)
+	r.service.list(v) // as it is in the moment before
+	r.get(path, http.StatusOK)
+}

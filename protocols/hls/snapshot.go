@@ -28,7 +28,8 @@ type snapshot struct {
 	// latency.
 	target, part time.Duration
 	independent  bool
-	over         bool // nothing follows
+	over         bool  // nothing follows, for the stream has ended
+	failed       error // nothing follows, though the stream may go on: why
 	peak         float64
 	epochTime    time.Time // of 0 on the stream's timeline
 
@@ -124,7 +125,7 @@ func (s *snapshot) segment(p *piece, parts bool) playlist.Segment {
 // next (RFC 8216bis 6.2.5.2).
 func (s *snapshot) reached(number uint64, part int) bool {
 	switch {
-	case s.over || number+1 < s.next:
+	case s.over || s.failed != nil || number+1 < s.next:
 		return true
 	case number >= s.next:
 		return number == s.next && part >= 0 && s.open != nil && part < len(s.open.parts)
@@ -164,40 +165,37 @@ func (s *snapshot) find(number uint64) *piece {
 	return nil
 }
 
-// bytes returns what r names, in pieces. coming reports that it is the part that
-// is made next.
-func (s *snapshot) bytes(r resource) (b [][]byte, coming bool) {
+// bytes returns what r names, nil if there is no such thing. coming reports that
+// it is the part that is made next.
+func (s *snapshot) bytes(r resource) (b []byte, coming bool) {
 	if r.kind == initSection {
 		return s.initBytes(int(r.number)), false
 	}
 	p := s.find(r.number)
 	switch {
 	case r.kind == partialSegment && r.number == s.next && (p == nil && r.part == 0 || p != nil && r.part == len(p.parts)):
-		return nil, !s.over && s.part > 0
+		return nil, !s.over && s.failed == nil && s.part > 0
 	case p == nil, p.gap():
 		return nil, false
 	case r.kind == partialSegment:
 		if s.part > 0 && r.part < len(p.parts) && !p.parts[r.part].Gap {
-			return [][]byte{p.parts[r.part].Bytes}, false
+			return p.parts[r.part].Bytes, false
 		}
 		return nil, false
 	case p == s.open:
 		return nil, false
 	}
-	for _, part := range p.parts {
-		b = append(b, part.Bytes)
-	}
-	return b, false
+	return p.bytes, false
 }
 
-func (s *snapshot) initBytes(number int) [][]byte {
+func (s *snapshot) initBytes(number int) []byte {
 	pieces := s.ended
 	if s.open != nil {
 		pieces = append(pieces[:len(pieces):len(pieces)], s.open)
 	}
 	for _, p := range pieces {
 		if p.Init != nil && p.Init.Number == number {
-			return [][]byte{p.Init.Bytes}
+			return p.Init.Bytes
 		}
 	}
 	return nil
@@ -206,7 +204,7 @@ func (s *snapshot) initBytes(number int) [][]byte {
 // variant returns what the multivariant playlist says of the media playlist at
 // uri.
 func (s *snapshot) variant(uri string) playlist.Variant {
-	v := playlist.Variant{URI: uri, Bandwidth: uint64(math.Ceil(s.peak))}
+	v := playlist.Variant{URI: uri}
 	newest := s.newest()
 	var size, pictures int64
 	var all, pictured time.Duration
@@ -222,6 +220,7 @@ func (s *snapshot) variant(uri string) playlist.Variant {
 	if all > 0 {
 		v.AverageBandwidth = uint64(math.Ceil(float64(size) * 8 / all.Seconds()))
 	}
+	v.Bandwidth = max(v.AverageBandwidth, uint64(math.Ceil(s.peak))) // there may be no peak yet
 	for _, t := range newest.Tracks {
 		if name, ok := mime.Codec(t); ok {
 			v.Codecs = append(v.Codecs, name)

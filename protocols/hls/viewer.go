@@ -60,7 +60,10 @@ func (v *viewer) key() viewerKey { return viewerKey{v.name, v.id} }
 // if there is none and open agrees; open is called without locks.
 func (s *service) viewer(key viewerKey, open func(*viewer) error) (*viewer, error) {
 	if v := s.find(key); v != nil {
-		return v, v.begin()
+		if err := v.begin(); err == nil || reason.Of(err, "") == reason.Kicked {
+			return v, err
+		}
+		s.unlist(v) // it is about to go by itself
 	}
 	v := &viewer{service: s, id: key.id, name: key.stream, outputs: make(map[segment.Format]*output), busy: 1}
 	v.gone, v.end = context.WithCancelCause(context.Background())

@@ -12,6 +12,7 @@ type piece struct {
 	number          uint64 // media sequence number
 	discontinuities uint64 // before this one
 	parts           []*segment.Part
+	bytes           []byte // of all parts, once it has ended
 	duration        time.Duration
 	size            int64
 	pictures        int
@@ -22,6 +23,22 @@ func (p *piece) add(part *segment.Part) {
 	p.duration += part.Duration
 	p.size += int64(len(part.Bytes))
 	p.pictures += part.Pictures
+}
+
+// join puts the bytes of all parts into one array, as which they are sent with
+// few calls. The parts that snapshots have stay as they are.
+func (p *piece) join() {
+	parts := make([]segment.Part, len(p.parts))
+	joined := make([]*segment.Part, len(p.parts))
+	p.bytes = make([]byte, 0, p.size)
+	for i, part := range p.parts {
+		begin := len(p.bytes)
+		p.bytes = append(p.bytes, part.Bytes...)
+		parts[i] = *part
+		parts[i].Bytes = p.bytes[begin:len(p.bytes):len(p.bytes)]
+		joined[i] = &parts[i]
+	}
+	p.parts = joined
 }
 
 func (p *piece) end() int64 { return p.Start + int64(p.duration) }
@@ -56,7 +73,7 @@ type window struct {
 	breaks      uint64        // discontinuities so far
 	bytes       int64
 	independent bool          // all segments so far were
-	peak        float64       // bits per second of the densest segment
+	peak        float64       // see measure
 	overlong    time.Duration // the newest segment that no key frame followed; 0 if there was none
 	capped      bool          // segments left for want of room
 }
@@ -70,7 +87,9 @@ type counts struct {
 var _ segment.Sink = (*window)(nil)
 
 func newWindow(first uint64, count int, maxBytes int64) *window {
-	return &window{next: first, count: count, maxBytes: maxBytes, independent: true}
+	// Discontinuities are numbered from first on too: they cannot outrun segments,
+	// so that a player which meets a new muxer sees both numbers grow.
+	return &window{next: first, breaks: first, count: count, maxBytes: maxBytes, independent: true}
 }
 
 // Begin implements segment.Sink.
@@ -96,12 +115,8 @@ func (w *window) Part(p *segment.Part) {
 func (w *window) End() {
 	p := w.open
 	w.open = nil
+	p.join()
 	w.independent = w.independent && p.independent()
-	// What is shorter than half the target duration does not count (RFC 8216bis
-	// 4.4.6.2): a lone key frame would seem a great rate.
-	if p.duration > 0 && 2*p.duration >= w.target {
-		w.peak = max(w.peak, float64(p.size)*8/p.duration.Seconds())
-	}
 	w.add(p)
 }
 
@@ -124,6 +139,25 @@ func (w *window) add(p *piece) {
 // holdBack is how many target durations a playlist has at least (RFC 8216bis
 // 6.2.2).
 const holdBack = 3
+
+// measure notes the peak segment bit rate in bits per second: the largest of
+// consecutive segments that last 0.5 to 1.5 target durations together (RFC 8216,
+// 4.1). A lone key frame would seem a great rate.
+func (w *window) measure() {
+	for i := range w.ended {
+		var size int64
+		var d time.Duration
+		for _, p := range w.ended[i:] {
+			size, d = size+p.size, d+p.duration
+			if 2*d > 3*w.target {
+				break
+			}
+			if 2*d >= w.target {
+				w.peak = max(w.peak, float64(size)*8/d.Seconds())
+			}
+		}
+	}
+}
 
 // trim drops what needs not or cannot be kept.
 func (w *window) trim() {

@@ -60,6 +60,46 @@ func TestWindowIsCapped(t *testing.T) {
 	}
 }
 
+// TestPeak: what counts is the densest run of about a target duration, so a lone
+// key frame counts together with its neighbours only.
+func TestPeak(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		target time.Duration
+		pieces []piece
+		want   float64 // bits per second
+	}{
+		{"even", 2 * time.Second, []piece{{duration: 2 * time.Second, size: 1000}, {duration: 2 * time.Second, size: 1000}}, 4000},
+		{"one is dense", 2 * time.Second, []piece{{duration: 2 * time.Second, size: 1000}, {duration: time.Second, size: 1000}}, 8000},
+		{"a key frame alone", 2 * time.Second, []piece{{duration: 40 * time.Millisecond, size: 1000}}, 0},
+		{"a key frame among others", 2 * time.Second, []piece{{duration: 500 * time.Millisecond, size: 1000}, {duration: 2 * time.Second, size: 1000}}, 6400},
+		{"short ones", 4 * time.Second, []piece{{duration: time.Second, size: 1000}, {duration: time.Second, size: 3000}, {duration: time.Second, size: 1000}}, 16000},
+		{"a gap between", 2 * time.Second, []piece{{duration: time.Second, size: 1000}, {duration: 2 * time.Second}, {duration: time.Second, size: 500}}, 8000},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			w := newWindow(0, 3, 1<<20)
+			w.target = c.target
+			for i := range c.pieces {
+				w.ended = append(w.ended, &c.pieces[i])
+			}
+			w.measure()
+			if w.peak != c.want {
+				t.Errorf("peak %v, want %v", w.peak, c.want)
+			}
+		})
+	}
+}
+
+// TestNumbersGrow: a window that takes the place of an older one counts
+// discontinuities from its first segment's number on.
+func TestNumbersGrow(t *testing.T) {
+	w := newWindow(70, 3, 1<<20)
+	w.Begin(segment.Head{})
+	if w.open.number != 70 || w.open.discontinuities != 70 {
+		t.Errorf("segment %d after %d discontinuities", w.open.number, w.open.discontinuities)
+	}
+}
+
 func TestDiscontinuities(t *testing.T) {
 	w := newWindow(0, 3, 1<<20)
 	w.target = time.Second

@@ -10,7 +10,9 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/weirmedia/weir/pkg/av"
+	"github.com/weirmedia/weir/pkg/reason"
 	"github.com/weirmedia/weir/protocols/internal/httplive/httplivetest"
+	"github.com/weirmedia/weir/remux/websocket"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -133,4 +135,48 @@ func TestFragmentPerGOP(t *testing.T) {
 		}
 	}
 	r.Status(r.Plain+"/live/test.mp4?fragment=second", http.StatusBadRequest, "fragment: must be frame or gop")
+}
+
+// The last GOP goes out when the stream ends, also to a viewer who waits for the
+// first fragment to be complete.
+func TestFragmentPerGOPEnds(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		gops int
+		want []run // of the picture
+	}{
+		{"in its first GOP", 1, []run{{1, 3}}},
+		{"in a later one", 2, []run{{1, 3}, {1, 3}}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r := httplivetest.New(t, New(), httplivetest.Options{})
+			r.Publish(httplivetest.Video)
+			defer r.Host.Bus.Stream("live/test").Plain().Subscribe(time.Minute).Close()
+			s, response := r.Dial("/live/test.mp4?fragment=gop", "")
+			if s == nil {
+				t.Fatal(response.Status)
+			}
+			r.Eventually("the log is there", func() bool {
+				for _, format := range r.Host.Delivery.Stats().Formats() {
+					if format.Logs.Load() == 1 {
+						return true
+					}
+				}
+				return false
+			})
+			for n := 1; n < 3*c.gops; n++ { // Publish sends the first key frame
+				r.Frame(httplivetest.Video, n%3 == 0)
+			}
+			r.Host.Bus.Close(reason.StreamEnded)
+			file := boxes{t, s.Body(t)}
+			file.expect("ftyp")
+			file.expect("moov")
+			for _, want := range c.want {
+				if runs := file.fragment(); len(runs) != 1 || runs[0] != want {
+					t.Errorf("%+v in a fragment, want %+v", runs, want)
+				}
+			}
+			s.ExpectClose(t, websocket.StatusNormal, reason.StreamEnded)
+		})
+	}
 }

@@ -127,6 +127,21 @@ func TestChangeFlushesWhatIsHeld(t *testing.T) {
 	}
 }
 
+// The last GOP goes out although no start follows it.
+func TestEndFlushesWhatIsHeld(t *testing.T) {
+	g := newGOPs(t)
+	g.run(t, 10)
+	g.run(t, 3)
+	end := g.m.AppendEnd(nil)
+	parts := fragments(t, append(g.media, end...))
+	if n := samples(parts); len(parts) != 2 || n[1] != 13 || n[2] != 13 {
+		t.Errorf("%d fragments, samples %v", len(parts), n)
+	}
+	if again := g.m.AppendEnd(nil); len(again) != 0 {
+		t.Errorf("%d bytes after the end", len(again))
+	}
+}
+
 // An encoder that sends no key frames does not fill the memory, and no fragment
 // that a viewer may begin with begins in the middle of a GOP.
 func TestHeldFramesAreBounded(t *testing.T) {

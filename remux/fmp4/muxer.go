@@ -71,6 +71,10 @@ func names(l *av.Layout) []string {
 	return out
 }
 
+// AppendEnd appends what frames are held, since none follows. The last one of
+// each track gets the duration that it probably has.
+func (m *Muxer) AppendEnd(dst []byte) []byte { return m.flushAll(dst) }
+
 // AppendFrame appends f as a fragment, whose duration is a guess, as the next
 // frame is not known: the length of the codec's frames, or what lay between the
 // frames before. The decode time of every fragment is right. With PerGOP, f is

@@ -188,7 +188,7 @@ func (s sets) clone() sets {
 
 func (s sets) track(id int, c av.Codec) (*av.Track, error) {
 	if c == av.H265 {
-		config, err := hevcConfig(s)
+		config, err := h265.BuildConfig(s.vps, s.sps, s.pps)
 		if err != nil {
 			return nil, err
 		}

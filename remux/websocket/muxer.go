@@ -29,6 +29,17 @@ func (m *Muxer) AppendFrame(dst []byte, f *av.Frame, l *av.Layout, start bool) (
 	return framed(dst, func(b []byte) ([]byte, error) { return m.Inner.AppendFrame(b, f, l, start) })
 }
 
+// AppendEnd frames what Inner holds at the end; nothing if it holds no frames
+// back.
+func (m *Muxer) AppendEnd(dst []byte) []byte {
+	inner, holds := m.Inner.(interface{ AppendEnd(dst []byte) []byte })
+	if !holds {
+		return dst
+	}
+	out, _ := framed(dst, func(b []byte) ([]byte, error) { return inner.AppendEnd(b), nil }) // f does not fail
+	return out
+}
+
 // framed appends what f appends, behind the header that its length asks for.
 // The length is known only afterwards, so the payload is written behind room
 // for the longest header and then moved: once per frame, not per viewer.

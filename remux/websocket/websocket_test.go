@@ -170,6 +170,11 @@ func (plain) AppendFrame(dst []byte, f *av.Frame, _ *av.Layout, _ bool) ([]byte,
 	return append(dst, f.Payload...), nil
 }
 
+// holding has something left at the end.
+type holding struct{ plain }
+
+func (holding) AppendEnd(dst []byte) []byte { return append(dst, "held"...) }
+
 func TestMuxerFramesMessages(t *testing.T) {
 	m := &Muxer{Inner: plain{}}
 	for _, n := range []int{1, 125, 126, 65535, 65536, 200000} {
@@ -191,6 +196,12 @@ func TestMuxerFramesMessages(t *testing.T) {
 	}
 	if got, err := m.AppendPrelude([]byte("x"), &av.Layout{Ready: true}, 0); !errors.Is(err, errAsked) || string(got) != "x" {
 		t.Errorf("failing prelude %q, %v", got, err)
+	}
+	if got := m.AppendEnd([]byte("x")); string(got) != "x" {
+		t.Errorf("nothing held becomes %q", got)
+	}
+	if got := (&Muxer{Inner: holding{}}).AppendEnd(nil); string(got) != "\x82\x04held" {
+		t.Errorf("end %q", got)
 	}
 	dst, f := make([]byte, 0, 4096), &av.Frame{Payload: make([]byte, 3000)}
 	if n := testing.AllocsPerRun(100, func() { _, _ = m.AppendFrame(dst, f, f.Layout, false) }); n > 0 {

@@ -117,5 +117,8 @@ func FuzzTrackFromConfig(f *testing.F) {
 		if err != nil || len(c.Sequence) > len(b) || (c.Sequence == nil) != (track.Width == 0) {
 			t.Fatalf("%+v, %v", c, err)
 		}
+		if colour := c.Colour(); c.Sequence == nil && colour != unknownColour {
+			t.Fatalf("colour %+v of nothing", colour)
+		}
 	})
 }

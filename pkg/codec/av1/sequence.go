@@ -7,14 +7,18 @@ type sequence struct {
 	width, height int
 	// frameRate is 0 unless all pictures have the same duration.
 	frameRate float64
+	colour    Colour
 }
 
-// parseSequence reads a sequence_header_obu up to the picture size.
+// parseSequence reads a sequence_header_obu up to the picture size, and the colour
+// if it is there.
 func parseSequence(b []byte) (sequence, error) {
 	var s sequence
 	r := bits.NewReader(b)
-	r.Skip(3+1, "seq_profile and still_picture")
-	if r.Flag("reduced_still_picture_header") {
+	profile := r.Read(3, "seq_profile")
+	r.Skip(1, "still_picture")
+	reduced := r.Flag("reduced_still_picture_header")
+	if reduced {
 		r.Skip(5, "seq_level_idx")
 	} else {
 		delayBits := -1 // no decoder model
@@ -33,6 +37,11 @@ func parseSequence(b []byte) (sequence, error) {
 	s.height = int(r.Read(heightBits, "max_frame_height_minus_1")) + 1
 	if r.Err() != nil {
 		return sequence{}, r.Err()
+	}
+	skipTools(r, reduced)
+	s.colour = readColour(r, profile)
+	if r.Err() != nil {
+		s.colour = unknownColour
 	}
 	return s, nil
 }

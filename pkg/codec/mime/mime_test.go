@@ -44,7 +44,7 @@ func TestCodec(t *testing.T) {
 		{"AV1 Professional, 12 bits 4:2:2", av.AV1, "814d6800", "av01.2.13M.12.0.100.01.01.01.0"},
 		{"AV1 monochrome", av.AV1, "81041c00", "av01.0.04M.08.1.110.01.01.01.0"},
 		{"AV1 from SVT-AV1", av.AV1, "81000c00 0a0b02000005157fbc02f80040", "av01.0.00M.08"},
-		{"AV1 from libaom, 10 bits HDR", av.AV1, "81004c00 0a0e02000005557fbc02f85091009040", "av01.0.00M.10"},
+		{"AV1 from libaom, 10 bits HDR", av.AV1, "81004c00 0a0e02000005557fbc02f85091009040", "av01.0.00M.10.0.110.09.16.09.0"},
 		{"AV1, other chroma position", av.AV1, "81040d00", "av01.0.04M.08.0.111.01.01.01.0"},
 		{"AV1, broken", av.AV1, "01", ""},
 		{"VP9 1.0", av.VP9, "000a82020202 0000", "vp09.00.10.08"},

@@ -46,9 +46,8 @@ func hevc(config []byte) (string, bool) {
 	return name, true
 }
 
-// av1Name follows AV1-ISOBMFF, 5. The optional fields follow if the samples of
-// chroma are not the usual ones. Of the colour, which the record does not have,
-// they say the default, BT.709: nobody decides by it whether he can play.
+// av1Name follows AV1-ISOBMFF, 5. The optional fields follow if samples of chroma
+// or colour are not the usual ones: by the transfer function, players tell HDR.
 func av1Name(config []byte) (string, bool) {
 	c, err := av1.ParseConfig(config)
 	if err != nil {
@@ -67,8 +66,21 @@ func av1Name(config []byte) (string, bool) {
 		depth = 10
 	}
 	name := fmt.Sprintf("av01.%d.%02d%c.%02d", c.Profile, c.Level, tier, depth)
-	if chroma := flags & (monochrome | subsampledX | subsampledY | position); chroma != subsampledX|subsampledY {
-		name += fmt.Sprintf(".%d.%d%d%d.01.01.01.0", flags&monochrome/monochrome, flags&subsampledX/subsampledX, flags&subsampledY/subsampledY, flags&position)
+	chroma, colour := flags&(monochrome|subsampledX|subsampledY|position), av1Colour(c.Colour())
+	if chroma != subsampledX|subsampledY || colour != usualColour {
+		name += fmt.Sprintf(".%d.%d%d%d.%s", flags&monochrome/monochrome, flags&subsampledX/subsampledX, flags&subsampledY/subsampledY, flags&position, colour)
 	}
 	return name, true
+}
+
+// usualColour is BT.709 in limited range.
+const usualColour = "01.01.01.0"
+
+// av1Colour returns primaries, transfer function, matrix and range.
+func av1Colour(c av1.Colour) string {
+	fullRange := 0
+	if c.FullRange {
+		fullRange = 1
+	}
+	return fmt.Sprintf("%02d.%02d.%02d.%d", specified(c.Primaries), specified(c.Transfer), specified(c.Matrix), fullRange)
 }

@@ -2,6 +2,7 @@
 package opus
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -27,6 +28,8 @@ type Header struct {
 
 const (
 	magic       = "OpusHead"
+	channelsAt  = 9
+	familyAt    = 18
 	headerSize  = 19 // without channel mapping table
 	sampleRate  = 48000
 	unmapped    = 255
@@ -46,11 +49,11 @@ func ParseHeader(b []byte) (Header, error) {
 		return Header{}, fmt.Errorf("opus header: version %#02x at offset 8", b[8])
 	}
 	h := Header{
-		Channels:  int(b[9]),
+		Channels:  int(b[channelsAt]),
 		PreSkip:   int(binary.LittleEndian.Uint16(b[10:])),
 		InputRate: int(binary.LittleEndian.Uint32(b[12:])),
 		Gain:      int16(binary.LittleEndian.Uint16(b[16:])),
-		Family:    b[18],
+		Family:    b[familyAt],
 	}
 	switch {
 	case h.Channels == 0:
@@ -82,12 +85,41 @@ func checkMapping(b []byte, channels int) error {
 	return nil
 }
 
-// BuildHeader makes the identification header of a stream with one or two
-// channels of which nothing else is known.
+// mappings are the channel mapping tables of family 1 (RFC 7845, 5.1.1.2) that
+// encoders write for that many channels: streams, coupled streams, channels. It
+// is never written to.
+var mappings = [...][]byte{
+	1: {1, 0, 0},
+	2: {1, 1, 0, 1},
+	3: {2, 1, 0, 2, 1},
+	4: {2, 2, 0, 1, 2, 3},
+	5: {3, 2, 0, 4, 1, 2, 3},
+	6: {4, 2, 0, 4, 1, 2, 3, 5},
+	7: {4, 3, 0, 4, 1, 2, 3, 5, 6},
+	8: {5, 3, 0, 6, 1, 2, 3, 4, 5, 7},
+}
+
+// BuildHeader makes the identification header of a stream with 1 to 8 channels
+// of which nothing else is known. Other numbers have no header; ParseHeader
+// refuses what is returned for them.
 func BuildHeader(channels int) []byte {
+	const stereo = 2
 	b := append([]byte(magic), 1, byte(channels), 0, 0)
 	b = binary.LittleEndian.AppendUint32(b, sampleRate)
-	return append(b, 0, 0, 0)
+	b = append(b, 0, 0, 0)
+	if channels > stereo && channels < len(mappings) {
+		b[familyAt] = 1
+		b = append(b, mappings[channels]...)
+	}
+	return b
+}
+
+// HasUsualMapping reports whether the number of channels tells which stream each
+// of them comes from, as in a header that BuildHeader makes. config is one that
+// ParseHeader accepts.
+func HasUsualMapping(config []byte) bool {
+	channels, family := int(config[channelsAt]), config[familyAt]
+	return family == 0 || family == 1 && channels < len(mappings) && bytes.HasPrefix(config[headerSize:], mappings[channels])
 }
 
 // TrackFromConfig describes the Opus track whose identification header is

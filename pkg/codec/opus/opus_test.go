@@ -66,10 +66,34 @@ func TestHeaderErrors(t *testing.T) {
 }
 
 func TestBuildHeader(t *testing.T) {
-	for _, channels := range []int{1, 2} {
-		h, err := ParseHeader(BuildHeader(channels))
-		if want := (Header{Channels: channels, InputRate: 48000}); err != nil || h != want {
+	for channels := 1; channels <= 8; channels++ {
+		config := BuildHeader(channels)
+		want := Header{Channels: channels, InputRate: 48000}
+		if channels > 2 {
+			want.Family = 1
+		}
+		if h, err := ParseHeader(config); err != nil || h != want || !HasUsualMapping(config) {
 			t.Errorf("%d channels: %+v, %v", channels, h, err)
+		}
+	}
+	for _, channels := range []int{0, 9} {
+		if _, err := ParseHeader(BuildHeader(channels)); err == nil {
+			t.Errorf("%d channels have a header", channels)
+		}
+	}
+}
+
+func TestHasUsualMapping(t *testing.T) {
+	for header, want := range map[string]bool{
+		head + "01 02 3801 80bb0000 0000 00":                          true,
+		head + "01 02 3801 80bb0000 0000 01 01 01 0001":               true,
+		head + "01 06 3801 80bb0000 0000 01 04 02 000401020305":       true,
+		head + "01 06 3801 80bb0000 0000 01 04 02 000102030405":       false,
+		head + "01 02 3801 80bb0000 0000 ff 02 00 0001":               false,
+		head + "01 09 3801 80bb0000 0000 01 09 00 000102030405060708": false,
+	} {
+		if got := HasUsualMapping(unhex(t, header)); got != want {
+			t.Errorf("%s: %v", header, got)
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package segment
 
 import (
+	"slices"
 	"time"
 
 	"github.com/weirmedia/weir/pkg/av"
@@ -27,6 +28,15 @@ func (q *queue) push(f *av.Frame) {
 		q.gap = f.DTS - q.frames[n-1].DTS
 	}
 	q.frames = append(q.frames, f)
+}
+
+// dropBefore drops the frames before t.
+func (q *queue) dropBefore(t int64) {
+	n := 0
+	for n < len(q.frames) && q.frames[n].DTS < t {
+		n++
+	}
+	q.frames = slices.Delete(q.frames, 0, n)
 }
 
 // end returns the DTS at which the newest frame ends, as far as one can tell: no

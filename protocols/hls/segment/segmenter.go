@@ -29,6 +29,10 @@ const (
 	// late is how far a segment may exceed the target duration: less than half a
 	// second, since durations are rounded to seconds to compare (4.4.3.1).
 	late = int64(400 * time.Millisecond)
+	// lead is how much earlier than a segment sound may be that goes into it, since
+	// publishers send it sooner or later than the picture. What is older, while no
+	// segment can begin, is lost.
+	lead = int64(time.Second)
 	// A part that is not the last of its segment and has no key frame at its
 	// start has at least minPart/100 of the part target (4.4.4.9).
 	minPart = 85
@@ -108,6 +112,11 @@ func (s *Segmenter) Push(f *av.Frame, l *av.Layout, start bool) error {
 	q.push(f)
 	if start {
 		s.leader = q
+	}
+	if !s.open {
+		for _, q := range s.queues {
+			q.dropBefore(f.DTS - lead)
+		}
 	}
 	switch {
 	case !s.open && start:

@@ -474,3 +474,30 @@ func TestNothingToCarry(t *testing.T) {
 		t.Errorf("a gap within a segment: %v", err)
 	}
 }
+
+// TestSoundWithoutKeyFrames: while no segment can begin, for the encoder sends no
+// key frame, sound is not piled up; the segment begins with sound of its time.
+func TestSoundWithoutKeyFrames(t *testing.T) {
+	s, r := newSource(t, lowLatency(), videoTrack(), audioTrack())
+	video, audio := s.layout.Tracks[0], s.layout.Tracks[1]
+	for at := int64(0); at < 60*sec; at += 20 * ms {
+		s.push(video, at, false, false)
+		s.push(audio, at, false, false)
+		if n := len(s.s.queues[1].frames); n > 100 {
+			t.Fatalf("%d frames of sound wait after %v", n, time.Duration(at))
+		}
+	}
+	for at := 60 * sec; at < 70*sec; at += 20 * ms {
+		key := at%(2*sec) == 0
+		s.push(video, at, key, key)
+		s.push(audio, at, false, false)
+	}
+	r.check(s.s)
+	if r.segments[0].Start != 60*sec {
+		t.Errorf("the first segment begins at %v", time.Duration(r.segments[0].Start))
+	}
+	first := r.samples()[2][0]
+	if begins := time.Duration(first.dts) * time.Second / 44100; begins < 69*time.Second || begins > 70*time.Second { // shifted by 10 s
+		t.Errorf("the sound begins at %v", begins)
+	}
+}

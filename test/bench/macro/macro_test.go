@@ -279,3 +279,38 @@ func TestCompared(t *testing.T) {
 		}
 	}
 }
+
+func TestHLSPlayerLoadsWhatIsNew(t *testing.T) {
+	const text = "#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXT-X-MEDIA-SEQUENCE:7\n#EXTINF:2.0,\na.m4s\n" +
+		"#EXT-X-PART:DURATION=0.2,URI=\"b.0.m4s\",INDEPENDENT=YES\n#EXTINF:0.2,\nb.m4s\n#EXT-X-PART:DURATION=0.2,URI=\"c.0.m4s\"\n"
+	list := parseHLS(text)
+	if list.target != 2*time.Second || list.next != 9 || list.open != 1 {
+		t.Errorf("%+v", list)
+	}
+	for _, test := range []struct {
+		mode   hlsMode
+		newest string
+		want   string
+	}{
+		{hlsPlain, "", "b.m4s"}, {hlsPlain, "a.m4s", "b.m4s"}, {hlsPlain, "b.m4s", ""}, {hlsPlain, "gone.m4s", "b.m4s"},
+		{hlsLow, "", "c.0.m4s"}, {hlsLow, "b.0.m4s", "c.0.m4s"}, {hlsReloads, "", ""},
+	} {
+		p := hlsPlayer{mode: test.mode, newest: test.newest, list: list}
+		if got := strings.Join(p.fresh(), " "); got != test.want {
+			t.Errorf("%s after %q: %q, want %q", test.mode, test.newest, got, test.want)
+		}
+	}
+}
+
+func TestTimes(t *testing.T) {
+	var all []time.Duration
+	for n := 100; n >= 0; n-- {
+		all = append(all, time.Duration(n)*time.Millisecond)
+	}
+	if got := timesOf(all); got != (times{101, 50, 99}) {
+		t.Errorf("%+v", got)
+	}
+	if got := timesOf(nil); got != (times{}) {
+		t.Errorf("nothing: %+v", got)
+	}
+}

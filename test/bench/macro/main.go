@@ -16,7 +16,11 @@ import (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	program, args := run, os.Args[1:]
+	if len(args) > 0 && args[0] == hlsCommand { // started by a scenario
+		program, args = runHLSClients, args[1:]
+	}
+	err := program(ctx, args, os.Stdout, os.Stderr)
 	stop()
 	if err != nil && !errors.Is(err, flag.ErrHelp) {
 		fmt.Fprintln(os.Stderr, "macro:", err)

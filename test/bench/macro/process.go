@@ -86,8 +86,10 @@ func (p *process) signal(s syscall.Signal) {
 func (p *process) pid() int { return p.cmd.Process.Pid }
 
 // usage returns the processor time that the process has used.
-func (p *process) usage() (time.Duration, error) {
-	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.pid()))
+func (p *process) usage() (time.Duration, error) { return usageOf(p.pid()) }
+
+func usageOf(pid int) (time.Duration, error) {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
 		return 0, err
 	}
@@ -114,8 +116,10 @@ func parseUsage(stat string) (time.Duration, error) {
 }
 
 // memory returns the resident bytes of the process.
-func (p *process) memory() (float64, error) {
-	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.pid()))
+func (p *process) memory() (float64, error) { return memoryOf(p.pid()) }
+
+func memoryOf(pid int) (float64, error) {
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
 		return 0, err
 	}

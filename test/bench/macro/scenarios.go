@@ -34,5 +34,7 @@ var scenarios = []scenario{
 		publishers{n: 500, clip: normalClip, players: true}.run},
 	{"cores-2", "2,000 RTMP players by one core and by two", twoCores},
 	{"one-viewer", "one RTMP player of an otherwise idle server, and joining one after the other", oneViewer},
+	{"hls-1000", "1,000 HLS players of one stream, beside nginx that serves the same files", hlsPlayers},
+	{"hls-blocked-1000", "1,000 blocked reloads of a playlist, and as many players of low latency", hlsBlocked},
 	{"join-storm", "1,000 RTMP players joining a stream of 4 Mbit/s within a second", joinStorm},
 }
