@@ -16,7 +16,7 @@ import (
 // benchCommand is "weir bench".
 type benchCommand struct {
 	Push benchPush `cmd:"" help:"Publish many streams by RTMP."`
-	Play benchPlay `cmd:"" help:"Play with many players, by RTMP, HTTP-FLV or WS-FLV."`
+	Play benchPlay `cmd:"" help:"Play with many players, by RTMP, HLS, or FLV, MPEG-TS and fMP4 over HTTP and WebSocket."`
 }
 
 // benchFlags are what pushing and playing have in common.
@@ -44,13 +44,14 @@ func (c *benchPush) Run(con *console) error {
 type benchPlay struct {
 	benchFlags
 	Verify    int    `default:"4" help:"How many players look at all that they receive (${default}); the others count bytes." placeholder:"N"`
+	HLS       string `name:"hls" default:"auto" help:"How to play HLS: ll, plain, or auto (${default}), which is ll if the playlist has parts." placeholder:"MODE"`
 	Publish   bool   `help:"Publish what is played too, marked, so that latency is measured."`
 	PublishTo string `help:"Where to publish it (RTMP); implies --publish." placeholder:"URL"`
 }
 
 // Run plays and reports.
 func (c *benchPlay) Run(con *console) error {
-	o := bench.Options{Mode: bench.Play, Verify: c.Verify, Publish: c.Publish, PublishURL: c.PublishTo}
+	o := bench.Options{Mode: bench.Play, Verify: c.Verify, HLS: bench.HLSMode(c.HLS), Publish: c.Publish, PublishURL: c.PublishTo}
 	return c.run(con, o, c.Publish || c.PublishTo != "")
 }
 

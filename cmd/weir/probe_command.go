@@ -13,7 +13,7 @@ import (
 )
 
 type probeCommand struct {
-	URL      string        `arg:"" help:"rtmp, rtmps, http, https, ws or wss URL of a stream, an FLV file, or - for standard input."`
+	URL      string        `arg:"" help:"rtmp, rtmps, http, https, ws or wss URL of a stream (HLS, MPEG-TS, fMP4, else FLV), a file, or - for standard input."`
 	Seconds  float64       `default:"10" help:"How much to look at."`
 	JSON     bool          `name:"json" help:"Print the report as JSON."`
 	Timeout  time.Duration `default:"10s" help:"How long to wait for an answer, and for media."`

@@ -33,9 +33,12 @@ func TestProbe(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	web := s.app.http.Addr().String() + "/live/demo.flv"
+	web := s.app.http.Addr().String() + "/live/demo"
 	for protocol, url := range map[string]string{
-		"rtmp": s.url("live/demo"), "http-flv": "http://" + web, "ws-flv": "ws://" + web,
+		"rtmp": s.url("live/demo"), "http-flv": "http://" + web + ".flv", "ws-flv": "ws://" + web + ".flv",
+		"http-ts": "http://" + web + ".ts", "ws-ts": "ws://" + web + ".ts",
+		"http-fmp4": "http://" + web + ".mp4", "ws-fmp4": "ws://" + web + ".mp4",
+		"hls": "http://" + web + "/index.m3u8",
 	} {
 		t.Run(protocol, func(t *testing.T) {
 			var out bytes.Buffer

@@ -5,6 +5,7 @@ import (
 	"context"
 	"log/slog"
 	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -18,7 +19,10 @@ import (
 	"github.com/weirmedia/weir/pkg/plugin"
 	"github.com/weirmedia/weir/pkg/reason"
 	registry "github.com/weirmedia/weir/pkg/session"
+	"github.com/weirmedia/weir/protocols/hls"
 	"github.com/weirmedia/weir/protocols/httpflv"
+	"github.com/weirmedia/weir/protocols/httpmp4"
+	"github.com/weirmedia/weir/protocols/httpts"
 	"github.com/weirmedia/weir/protocols/rtmp"
 )
 
@@ -27,7 +31,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // patience bounds waits that end soon unless something is broken.
 const patience = 20 * time.Second
 
-// server is RTMP and HTTP-FLV in this process.
+// server is a server in this process.
 type server struct {
 	host       *plugin.Host
 	rtmp, http string // addresses
@@ -48,14 +52,15 @@ func startServer(t *testing.T) *server {
 	web := httpserver.NewConfig()
 	web.Listen = "127.0.0.1:0"
 	h.HTTP = httpserver.New(httpserver.Options{Config: web, Sessions: h.Sessions})
-	if _, err := httpflv.New().Start(h); err != nil {
-		t.Fatal(err)
-	}
 	config := rtmp.New().(*rtmp.Config)
 	config.Listen = "127.0.0.1:0"
-	service, err := config.Start(h)
-	if err != nil {
-		t.Fatal(err)
+	var services []plugin.Service
+	for _, c := range []plugin.Config{config, httpflv.New(), httpts.New(), httpmp4.New(), hls.New()} {
+		s, err := c.Start(h)
+		if err != nil {
+			t.Fatal(err)
+		}
+		services = append(services, s)
 	}
 	if err := h.HTTP.Start(); err != nil {
 		t.Fatal(err)
@@ -63,8 +68,12 @@ func startServer(t *testing.T) *server {
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), patience)
 		defer cancel()
-		service.Drain()
-		for _, stop := range []func(context.Context) error{h.Sessions.Shutdown, service.Close, h.HTTP.Shutdown} {
+		stops := []func(context.Context) error{h.Sessions.Shutdown}
+		for _, s := range services {
+			s.Drain()
+			stops = append(stops, s.Close)
+		}
+		for _, stop := range append(stops, h.HTTP.Shutdown) {
 			if err := stop(ctx); err != nil {
 				t.Error(err)
 			}
@@ -72,7 +81,13 @@ func startServer(t *testing.T) *server {
 		h.Bus.Close(reason.Shutdown)
 		h.Delivery.Close()
 	})
-	return &server{h, service.(*rtmp.Server).Addr().String(), h.HTTP.Addr().String()}
+	return &server{h, services[0].(*rtmp.Server).Addr().String(), h.HTTP.Addr().String()}
+}
+
+// publish returns where to publish what is played at a URL.
+func (s *server) publish(play string) string {
+	_, path, _ := strings.Cut(publishURL(play)[len("rtmp://"):], "/")
+	return "rtmp://" + s.rtmp + "/" + path
 }
 
 // demoClip is the clip that the program has built in.

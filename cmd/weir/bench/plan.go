@@ -20,6 +20,16 @@ const (
 	Play Mode = "play"
 )
 
+// HLSMode says how players of HLS play.
+type HLSMode string
+
+// The modes of HLS.
+const (
+	HLSAuto       HLSMode = "auto" // low latency if the playlist has parts
+	HLSPlain      HLSMode = "plain"
+	HLSLowLatency HLSMode = "ll" // a playlist without parts is an error
+)
+
 // maxSessions is more than one address of one server can have, since a
 // connection takes one of 65,535 ports here.
 const maxSessions = 65535
@@ -43,6 +53,8 @@ type Options struct {
 	// Verify is how many players parse everything that they receive. Only they
 	// find gaps, wrong timestamps and latency.
 	Verify int
+	// HLS says how players of HLS play; empty means HLSAuto.
+	HLS HLSMode
 	// Mark puts a marker into every picture that is pushed (see Stamp).
 	Mark bool
 	// Publish lets a player publish what it plays, marked.
@@ -103,6 +115,10 @@ func (p *Plan) checkNumbers() error {
 		return wrong("--ramp", "%v sessions per second is not more than 0", p.Ramp)
 	case p.Duration <= 0:
 		return wrong("--duration", "%v is not more than 0", p.Duration)
+	case p.HLS != "" && p.HLS != HLSAuto && p.HLS != HLSPlain && p.HLS != HLSLowLatency:
+		return wrong("--hls", "%q is none of auto, plain, ll", p.HLS)
+	case p.HLS != "" && p.HLS != HLSAuto && !p.hls():
+		return wrong("--hls", "the URL does not end in .m3u8")
 	case p.Verify < 0:
 		return wrong("--verify", "%d is less than 0", p.Verify)
 	case p.PID < 0:
@@ -123,10 +139,13 @@ func (p *Plan) checkURL() error {
 		return nil
 	case "http", "https", "ws", "wss":
 		if p.Mode == Push {
-			return wrong("URL", "push needs rtmp://, FLV over HTTP can only be played")
+			return wrong("URL", "push needs rtmp://, what comes over HTTP can only be played")
 		}
 		if u, err := url.Parse(first); err != nil || u.Hostname() == "" {
 			return wrong("URL", "it is not %s://HOST[:PORT]/NAME.flv", scheme) // the error would repeat credentials
+		}
+		if p.hls() && strings.HasPrefix(scheme, "ws") {
+			return wrong("URL", "HLS does not come by WebSocket")
 		}
 		return nil
 	}
@@ -213,8 +232,14 @@ func publishURL(playURL string) string {
 			host = "[" + h + "]"
 		}
 	}
-	return "rtmp://" + host + "/" + strings.TrimSuffix(name, ".flv")
+	for _, ending := range []string{".flv", ".ts", ".mp4", "/index.m3u8"} {
+		name = strings.TrimSuffix(name, ending)
+	}
+	return "rtmp://" + host + "/" + name
 }
+
+// hls reports whether HLS is played.
+func (p *Plan) hls() bool { return p.Mode == Play && ending(p.URL) == ".m3u8" }
 
 // stream returns the number of the stream of a session.
 func (p *Plan) stream(session int) int { return session % p.Streams }

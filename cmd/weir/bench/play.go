@@ -3,15 +3,10 @@ package bench
 import (
 	"context"
 	"time"
-
-	"github.com/weirmedia/weir/remux/flv"
 )
 
 const (
-	// tagOverhead is what FLV spends on a tag besides its body, in bytes; RTMP
-	// spends about as much. Players that read tags count with it.
-	tagOverhead = 15
-	// soundOnly is how many tags without a picture tell that there will be none:
+	// soundOnly is how many frames without a picture tell that there will be none:
 	// about a second of sound.
 	soundOnly = 50
 )
@@ -20,6 +15,7 @@ const (
 type player struct {
 	*session
 	verifier *verifier
+	hls      HLSMode
 	// drain takes the connection over once there was a picture; nil means that
 	// the player verifies all the time.
 	drain *drain
@@ -29,19 +25,19 @@ type player struct {
 // run plays until ctx ends or the server ends it.
 func (p *player) run(ctx context.Context) {
 	p.begin()
-	src, err := openSource(ctx, p.url)
+	src, err := openSource(ctx, p.url, p.hls)
 	if err != nil {
 		p.end(ctx, err)
 		return
 	}
 	p.connect()
-	stop := context.AfterFunc(ctx, func() { _ = src.client.Close() })
+	stop := context.AfterFunc(ctx, func() { _ = src.Close() })
 	handed, err := p.read(src)
 	if handed && stop() {
 		p.hand(ctx, src)
 		return
 	}
-	_ = src.client.Close() // there is nothing to lose
+	_ = src.Close() // there is nothing to lose
 	p.end(ctx, err)
 }
 
@@ -50,28 +46,24 @@ func (p *player) end(ctx context.Context, err error) {
 	p.done()
 }
 
-// read reads tags until an error, or until the drain can have the rest.
+// read reads frames until an error, or until the drain can have the rest.
 func (p *player) read(src *source) (handed bool, err error) {
 	seen := false
 	for n := 0; ; n++ {
-		tag, err := src.client.ReadTag()
+		what, size, err := src.next(p.verifier)
 		if err != nil {
 			return false, err
 		}
-		p.count(tag)
-		now := time.Now()
-		what := p.verifier.observe(tag, now)
+		p.bytes.Add(uint64(size))
 		if !seen && what.video && what.key {
 			seen = true
-			p.firstPicture(now)
+			p.firstPicture(time.Now())
 		}
 		if p.drain != nil && (seen || n >= soundOnly) {
 			return true, nil
 		}
 	}
 }
-
-func (p *player) count(tag flv.Tag) { p.bytes.Add(uint64(tagOverhead + len(tag.Body))) }
 
 // hand gives the connection to the drain.
 func (p *player) hand(ctx context.Context, src *source) {
@@ -80,7 +72,7 @@ func (p *player) hand(ctx context.Context, src *source) {
 		conn: src.conn, bytes: &p.bytes, heartbeat: src.heartbeat, last: time.Now(),
 		release: func() {
 			_ = src.conn.Close() // before the client can say that it stops
-			_ = src.client.Close()
+			_ = src.Close()
 		},
 		ended: func(err error) { p.end(ctx, err) },
 	})

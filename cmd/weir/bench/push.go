@@ -86,7 +86,7 @@ func (p *pusher) loop(ctx context.Context, client *rtmp.PublishClient) error {
 			if err := client.WriteTag(tag.Type, uint32(at), b); err != nil {
 				return err
 			}
-			p.bytes.Add(uint64(tagOverhead + len(b)))
+			p.bytes.Add(uint64(frameOverhead + len(b)))
 		}
 	}
 }

@@ -36,6 +36,7 @@ type Report struct {
 
 	Verified *Verified `json:"verified,omitempty"`
 	Latency  *Latency  `json:"latency_ms,omitempty"`
+	HLS      *HLS      `json:"hls,omitempty"`
 	Pace     *Pace     `json:"pace_ms,omitempty"`
 	Server   *Server   `json:"server,omitempty"`
 	Bench    Bench     `json:"bench"`
@@ -82,6 +83,24 @@ type Latency struct {
 	P99     float64 `json:"p99"`
 	Max     float64 `json:"max"`
 	Samples uint64  `json:"samples"`
+}
+
+// HLS is how the requests of the players were answered that only count. Times
+// are milliseconds.
+type HLS struct {
+	LowLatency int    `json:"low_latency_sessions"` // that play parts
+	Playlists  uint64 `json:"playlist_requests"`
+	Media      uint64 `json:"media_requests"`
+	Missing    uint64 `json:"missing"` // segments and parts that the server did not have
+	// Request is the time from a request to the end of its answer, of requests
+	// that do not wait for something new.
+	RequestP50 float64 `json:"request_p50"`
+	RequestP99 float64 `json:"request_p99"`
+	RequestMax float64 `json:"request_max"`
+	// Age is how far the newest media of a playlist is behind this machine's clock;
+	// 0 if playlists have no times.
+	AgeP50 float64 `json:"playlist_age_p50"`
+	AgeP99 float64 `json:"playlist_age_p99"`
 }
 
 // Pace is how publishers kept up with real time.
@@ -156,6 +175,7 @@ func (r *run) conclude(report *Report) {
 	r.countSessions(report)
 	if r.plan.Mode == Play {
 		r.reportVerified(report)
+		report.HLS = r.hls.report()
 	}
 	if r.pace.behind.count.Load() > 0 {
 		report.Pace = &Pace{

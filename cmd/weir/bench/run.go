@@ -29,6 +29,7 @@ type run struct {
 	wg        sync.WaitGroup // of sessions and sources
 
 	latency, late histogram
+	hls           hlsStats
 	pace          pace
 	own           load
 	server        *load // nil without a process to look at
@@ -138,7 +139,12 @@ func (r *run) start(ctx context.Context, i int) {
 		go p.run(ctx)
 		return
 	}
-	p := &player{session: s, verifier: &verifier{latency: &r.latency}, drain: r.drain, done: r.wg.Done}
+	if r.plan.hls() && i >= r.plan.Verify {
+		p := &hlsPlayer{session: s, mode: r.plan.HLS, stats: &r.hls, done: r.wg.Done}
+		go p.run(ctx)
+		return
+	}
+	p := &player{session: s, verifier: &verifier{latency: &r.latency}, hls: r.plan.HLS, drain: r.drain, done: r.wg.Done}
 	if i < r.plan.Verify {
 		p.drain = nil
 		r.verifiers = append(r.verifiers, p.verifier)

@@ -40,13 +40,14 @@ func TestPlayWhatItPublishes(t *testing.T) {
 		{"RTMP", "rtmp://" + s.rtmp + "/live/rtmp%d"},
 		{"HTTP-FLV", "http://" + s.http + "/live/http%d.flv"},
 		{"WS-FLV", "ws://" + s.http + "/live/ws%d.flv"},
+		{"MPEG-TS", "http://" + s.http + "/live/ts%d.ts"},
+		{"fMP4 by WebSocket", "ws://" + s.http + "/live/mp4%d.mp4"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			_, path, _ := strings.Cut(test.url[len("rtmp://"):], "/")
 			r := carryOut(t, Options{
 				Mode: Play, URL: test.url, Sessions: 5, Streams: 2, Verify: 2, Clip: demoClip(t),
-				PublishURL: "rtmp://" + s.rtmp + "/" + strings.TrimSuffix(path, ".flv"), PID: os.Getpid(),
+				PublishURL: s.publish(test.url), PID: os.Getpid(),
 			})
 			if !r.OK() || r.Connected != 5 || r.Streams != 2 {
 				t.Fatalf("%s", r.text())
@@ -68,6 +69,47 @@ func TestPlayWhatItPublishes(t *testing.T) {
 			}
 			if r.Pace == nil {
 				t.Error("it published and does not say how")
+			}
+		})
+	}
+}
+
+// TestPlayHLS: both ways of playing, with and without low latency.
+func TestPlayHLS(t *testing.T) {
+	s := startServer(t)
+	for _, test := range []struct {
+		name, url  string
+		mode       HLSMode
+		lowLatency int
+	}{
+		{"low latency", "http://" + s.http + "/live/auto%d/index.m3u8", HLSAuto, 3},
+		{"low latency of MPEG-TS", "http://" + s.http + "/live/ll%d/index.m3u8?format=ts", HLSLowLatency, 3},
+		{"plain", "http://" + s.http + "/live/plain%d/index.m3u8", HLSPlain, 0},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			r := carryOut(t, Options{
+				Mode: Play, URL: test.url, Sessions: 5, Streams: 2, Verify: 2, Clip: demoClip(t), HLS: test.mode,
+				PublishURL: s.publish(test.url), Duration: 5 * time.Second,
+			})
+			if !r.OK() || r.Connected != 5 || r.Streams != 2 {
+				t.Fatalf("%s", r.text())
+			}
+			if v := r.Verified; v == nil || v.Sessions != 2 || v.Frames == 0 || v.TimestampErrors != 0 || v.Lost != 0 {
+				t.Errorf("verified %+v", v)
+			}
+			if test.lowLatency > 0 && (r.Latency == nil || r.Latency.P50 <= 0) {
+				t.Errorf("latency %+v", r.Latency)
+			}
+			if r.FirstPicture == nil || r.FirstPicture.Max < r.Connect.Median {
+				t.Errorf("first picture %+v, connect %+v", r.FirstPicture, r.Connect)
+			}
+			h := r.HLS
+			if h == nil || h.LowLatency != test.lowLatency || h.Missing != 0 || h.Playlists < 6 || h.Media < 6 || h.RequestP50 <= 0 || h.AgeP99 < h.AgeP50 {
+				t.Errorf("hls %+v", h)
+			}
+			if !strings.Contains(r.text(), "playlist age") {
+				t.Errorf("%s", r.text())
 			}
 		})
 	}
@@ -96,6 +138,7 @@ func TestPlayWhatIsNotThere(t *testing.T) {
 		{"RTMP", "rtmp://" + s.rtmp + "/live/none", "StreamNotFound"},
 		{"HTTP-FLV", "http://" + s.http + "/live/none.flv", "404"},
 		{"WS-FLV", "ws://" + s.http + "/live/none.flv", "stream_not_found"},
+		{"HLS", "http://" + s.http + "/live/none/index.m3u8", "404"},
 		{"nobody listens", "rtmp://" + closed + "/live/none", "connection refused"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -7,10 +7,14 @@ import (
 	"io"
 	"net"
 	"net/http/httptrace"
+	"path"
 	"strings"
 	"time"
 
+	"github.com/weirmedia/weir/pkg/av"
 	"github.com/weirmedia/weir/protocols/httpflv"
+	"github.com/weirmedia/weir/protocols/httpmp4"
+	"github.com/weirmedia/weir/protocols/httpts"
 	"github.com/weirmedia/weir/protocols/rtmp"
 	"github.com/weirmedia/weir/remux/flv"
 	"github.com/weirmedia/weir/remux/rtmpchunk"
@@ -23,11 +27,11 @@ const connectTimeout = 15 * time.Second
 
 // source is a stream that is being played.
 type source struct {
-	client interface {
-		ReadTag() (flv.Tag, error)
-		Close() error
-	}
-	// conn is below client.
+	// next reads the next piece of the stream, lets v look at it, and returns what
+	// it is and about how many bytes it had on the wire.
+	next func(v *verifier) (what content, size int, err error)
+	io.Closer
+	// conn is below; nil if there is none that carries all.
 	conn net.Conn
 	// heartbeat returns what a player whose bytes are dropped unread sends now
 	// and then, so that the server knows that it is there. It may be nil.
@@ -35,7 +39,7 @@ type source struct {
 }
 
 // openSource begins to play. ctx bounds the time until then.
-func openSource(ctx context.Context, url string) (*source, error) {
+func openSource(ctx context.Context, url string, mode HLSMode) (*source, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, connectTimeout, fmt.Errorf("no answer within %v", connectTimeout))
 	defer cancel()
 	scheme, _, _ := strings.Cut(strings.ToLower(url), "://")
@@ -44,21 +48,74 @@ func openSource(ctx context.Context, url string) (*source, error) {
 		if err != nil {
 			return nil, err
 		}
-		return &source{client: c, conn: c.NetConn(), heartbeat: acknowledge}, nil
+		return &source{next: nextTag(c.ReadTag), Closer: c, conn: c.NetConn(), heartbeat: acknowledge}, nil
 	}
 	s := &source{}
-	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
-		GotConn: func(info httptrace.GotConnInfo) { s.conn = info.Conn }, // the last one, after redirections
-	})
-	c, err := httpflv.Play(ctx, url, httpflv.ClientOptions{})
-	if err != nil {
-		return nil, err
-	}
-	s.client = c
 	if strings.HasPrefix(scheme, "ws") {
 		s.heartbeat = pong
 	}
-	return s, nil
+	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+		GotConn: func(info httptrace.GotConnInfo) { s.conn = info.Conn }, // the last one, after redirections
+	})
+	return s, s.open(ctx, url, mode)
+}
+
+// open plays what the ending of the URL's path says.
+func (s *source) open(ctx context.Context, url string, mode HLSMode) error {
+	switch ending(url) {
+	case ".m3u8":
+		return s.openHLS(ctx, url, mode)
+	case ".ts":
+		c, err := httpts.Play(ctx, url, httpts.ClientOptions{})
+		if err == nil {
+			s.Closer = c
+			s.next = nextFrame(func() (*av.Frame, error) { p, err := c.Next(); return p.Frame, err })
+		}
+		return err
+	case ".mp4":
+		c, err := httpmp4.Play(ctx, url, httpmp4.ClientOptions{})
+		if err == nil {
+			s.Closer, s.next = c, nextFrame(c.Next)
+		}
+		return err
+	}
+	c, err := httpflv.Play(ctx, url, httpflv.ClientOptions{})
+	if err == nil {
+		s.Closer, s.next = c, nextTag(c.ReadTag)
+	}
+	return err
+}
+
+// ending returns how the path of a URL ends, from its last dot on.
+func ending(url string) string {
+	url, _, _ = strings.Cut(url, "?")
+	return path.Ext(url)
+}
+
+// frameOverhead is what FLV spends on a tag besides its body, in bytes; other
+// formats spend about as much on a frame. Who does not see the connection's bytes
+// counts with it.
+const frameOverhead = 15
+
+func nextTag(read func() (flv.Tag, error)) func(*verifier) (content, int, error) {
+	return func(v *verifier) (content, int, error) {
+		tag, err := read()
+		if err != nil {
+			return content{}, 0, err
+		}
+		return v.observe(tag, time.Now()), frameOverhead + len(tag.Body), nil
+	}
+}
+
+// nextFrame is for readers of frames, which return none for what they ignore.
+func nextFrame(read func() (*av.Frame, error)) func(*verifier) (content, int, error) {
+	return func(v *verifier) (content, int, error) {
+		f, err := read()
+		if err != nil || f == nil {
+			return content{}, 0, err
+		}
+		return v.observeFrame(f, time.Now()), frameOverhead + len(f.Payload), nil
+	}
 }
 
 // acknowledge is what RTMP players send as bytes arrive (section 5.4.3).

@@ -49,6 +49,11 @@ func (r *Report) text() string {
 	if l := r.Latency; l != nil {
 		line("latency", "p50 %.1f ms, p99 %.1f ms, max %.1f ms (%s)", l.P50, l.P99, l.Max, plural(int(l.Samples), "picture"))
 	}
+	if h := r.HLS; h != nil {
+		line("requests", "p50 %.1f ms, p99 %.1f ms, max %.1f ms; %d playlists, %d segments and parts%s", h.RequestP50, h.RequestP99, h.RequestMax,
+			h.Playlists, h.Media, unless(h.Missing == 0, fmt.Sprintf(", %d missing", h.Missing)))
+		line("playlist age", "p50 %.1f ms, p99 %.1f ms; %s of low latency", h.AgeP50, h.AgeP99, plural(h.LowLatency, "player"))
+	}
 	if p := r.Pace; p != nil {
 		line("publishing", "behind p99 %.1f ms, max %.1f ms; writes p99 %.1f ms, max %.1f ms", p.BehindP99, p.BehindMax, p.BlockedP99, p.BlockedMax)
 	}

@@ -3,6 +3,7 @@ package bench
 import (
 	"time"
 
+	"github.com/weirmedia/weir/pkg/av"
 	"github.com/weirmedia/weir/pkg/codec/h264"
 	"github.com/weirmedia/weir/remux/flv"
 )
@@ -45,6 +46,7 @@ type verifier struct {
 	findings
 	latency      *histogram // of marked pictures
 	video, audio track
+	frames       *av.Track // of H.264, that the last frame without a tag had
 	lengthSize   int       // of the NAL units, 0 while unknown
 	since        time.Time // of the first tag
 	stamped      bool
@@ -66,30 +68,59 @@ func (v *verifier) observe(tag flv.Tag, now time.Time) content {
 	}
 	what := contentOf(tag)
 	if record, ok := avcConfig(tag); ok {
-		if config, err := h264.ParseConfig(record); err == nil {
-			v.lengthSize = config.LengthSize
+		v.configure(record)
+	}
+	if what.media {
+		au, _ := avcPicture(tag)
+		v.media(what, tag.Timestamp, au, now)
+	}
+	return what
+}
+
+// observeFrame looks at a frame of a format that has no tags.
+func (v *verifier) observeFrame(f *av.Frame, now time.Time) content {
+	if v.since.IsZero() {
+		v.since = now
+	}
+	what := content{media: true, video: f.Track.Kind == av.Video, key: f.Key}
+	var au []byte
+	if f.Track.Codec == av.H264 {
+		if v.frames != f.Track {
+			v.frames = f.Track
+			v.configure(f.Track.Config)
 		}
+		au = f.Payload
 	}
-	if !what.media {
-		return what
+	v.media(what, uint32(f.DTS/int64(time.Millisecond)), au, now)
+	return what
+}
+
+// configure takes the AVCDecoderConfigurationRecord in force.
+func (v *verifier) configure(record []byte) {
+	if config, err := h264.ParseConfig(record); err == nil {
+		v.lengthSize = config.LengthSize
 	}
+}
+
+// media looks at a picture or sound; au is the access unit of H.264, if it is
+// one.
+func (v *verifier) media(what content, timestamp uint32, au []byte, now time.Time) {
 	v.Frames++
 	t := &v.audio
 	if what.video {
 		t = &v.video
 	}
-	back, gap := t.step(tag.Timestamp)
+	back, gap := t.step(timestamp)
 	if back {
 		v.TimestampErrors++
 	}
-	if missing := v.stamp(tag, now); missing > 0 {
+	if missing := v.stamp(au, now); missing > 0 {
 		v.Lost += missing
 		gap = true
 	}
 	if gap {
 		v.Gaps++
 	}
-	return what
 }
 
 // step takes the next timestamp, in milliseconds modulo 2^32.
@@ -111,9 +142,8 @@ func (t *track) step(timestamp uint32) (back, gap bool) {
 
 // stamp reads the picture's marker, if it has one, and returns how many marked
 // pictures are missing before it.
-func (v *verifier) stamp(tag flv.Tag, now time.Time) (missing uint64) {
-	au, ok := avcPicture(tag)
-	if !ok || v.lengthSize == 0 {
+func (v *verifier) stamp(au []byte, now time.Time) (missing uint64) {
+	if len(au) == 0 || v.lengthSize == 0 {
 		return 0
 	}
 	s, ok := findStamp(au, v.lengthSize)

@@ -14,13 +14,18 @@ import (
 // start of the probe.
 type Facts struct {
 	Source, Protocol string
-	// Live tells that tags come at their own time.
+	// Container is "FLV", "MPEG-TS" or "fMP4"; empty if there is none, or if it is
+	// that of segments.
+	Container string
+	// Live tells that media comes at its own time.
 	Live bool
 	// Header is that of the FLV file, nil if there is none.
 	Header *flv.Header
 	// Connected is when the TCP connection stood, Ready when media could come; 0
 	// if not known.
 	Connected, Ready time.Duration
+
+	hls *hlsLog // nil if it is not HLS
 }
 
 const (
@@ -57,9 +62,9 @@ type track struct {
 	jumps   []Jump
 }
 
-// Analyzer turns tags into a Report. It reads no clock and does no input or
-// output: the same tags with the same arrival times give the same report. It is
-// not safe for concurrent use.
+// Analyzer turns tags or frames into a Report. It reads no clock and does no
+// input or output: the same input with the same arrival times gives the same
+// report. It is not safe for concurrent use.
 type Analyzer struct {
 	facts   Facts
 	demuxer flv.Demuxer
@@ -68,16 +73,35 @@ type Analyzer struct {
 	newest  int64 // DTS of the last frame
 	media   time.Duration
 
-	meta     av.Metadata // of the first onMetaData
-	ignored  map[string]int
-	broken   int
-	brokenBy error // the first
-	end      error
+	meta av.Metadata // of the first onMetaData
+	// newestTrack is, by id, what frames without tags came with last.
+	newestTrack map[int]*av.Track
+	ignored     map[string]int
+	broken      int
+	brokenBy    error // the first
+	end         error
 }
 
 // NewAnalyzer returns an Analyzer for one stream.
 func NewAnalyzer(f Facts) *Analyzer {
-	return &Analyzer{facts: f, ignored: map[string]int{}}
+	return &Analyzer{facts: f, newestTrack: map[int]*av.Track{}, ignored: map[string]int{}}
+}
+
+// Take takes the next piece of the stream, as Add does.
+func (a *Analyzer) Take(in Input, arrival time.Duration) bool {
+	switch {
+	case in.Tag != nil:
+		return a.Add(*in.Tag, arrival)
+	case in.Frame != nil:
+		if a.newestTrack[in.Frame.Track.ID] != in.Frame.Track {
+			a.newestTrack[in.Frame.Track.ID] = in.Frame.Track
+			a.configure(in.Frame.Track)
+		}
+		a.frame(in.Frame, arrival)
+	case in.Ignored != "":
+		a.ignored[in.Ignored]++
+	}
+	return a.frames < maxFrames
 }
 
 // Add takes the next tag, which arrived when so much time had passed since the
@@ -229,7 +253,7 @@ func (a *Analyzer) Report() *Report {
 	a.straighten()
 	slices.SortStableFunc(a.tracks, func(x, y *track) int { return x.av.ID - y.av.ID })
 	r := &Report{
-		Source: a.facts.Source, Protocol: a.facts.Protocol, Live: a.facts.Live,
+		Source: a.facts.Source, Protocol: a.facts.Protocol, Container: a.facts.Container, Live: a.facts.Live,
 		Tracks: []Track{}, Verdicts: []Verdict{}, Findings: []Finding{},
 	}
 	if a.end != nil {
@@ -241,12 +265,17 @@ func (a *Analyzer) Report() *Report {
 		}
 	}
 	r.Jumps = a.jumps()
-	if a.facts.Live {
+	switch {
+	case a.facts.hls != nil: // frames have the pace of segments
+		r.Join = a.join(a.burst())
+		r.Sync = a.synchrony(burst{})
+		r.HLS = a.facts.hls.report(a)
+	case a.facts.Live:
 		burst := a.burst()
 		r.Join = a.join(burst)
 		r.Pace = a.pace(burst)
 		r.Sync = a.synchrony(burst)
-	} else {
+	default:
 		r.Sync = a.synchrony(burst{})
 	}
 	r.Timeline, r.Seconds = a.timeline()

@@ -68,6 +68,9 @@ func (a *Analyzer) findings(r *Report) []Finding {
 	}
 	judgeSync(n, r.Sync)
 	judgeDelivery(n, r)
+	if r.HLS != nil {
+		a.facts.hls.judgeHLS(n, r.HLS)
+	}
 	slices.SortStableFunc(n.list, func(x, y Finding) int {
 		return strings.Compare(string(y.Severity), string(x.Severity)) // "wrong" first
 	})
@@ -76,6 +79,10 @@ func (a *Analyzer) findings(r *Report) []Finding {
 
 // uselessTags are ignored by everybody and mean nothing.
 var uselessTags = []string{"empty body", "unchanged codec configuration", "video command frame"}
+
+// lostPackets is what MPEG-TS shows of bytes that did not arrive, or were mixed
+// up on their way.
+var lostPackets = []string{"packets lost", "lost sync"}
 
 // judgeInput is about what could not be read.
 func (a *Analyzer) judgeInput(n *notes, r *Report) {
@@ -95,17 +102,27 @@ func (a *Analyzer) judgeInput(n *notes, r *Report) {
 		count := a.ignored[why]
 		switch {
 		case slices.Contains(uselessTags, why):
+		case slices.Contains(lostPackets, why):
+			n.wrong("packets_lost", "", "%d times: %s", count, why)
 		case strings.HasPrefix(why, "unsupported"), why == "unknown FourCC":
-			n.wrong("unsupported", "", "%d tags cannot be used: %s", count, why)
+			n.wrong("unsupported", "", "%d %s cannot be used: %s", count, a.pieces(), why)
 		case strings.HasPrefix(why, "no codec configuration"):
 			n.wrong("no_configuration", "send the codec header (sequence header) first", "%d frames came before the codec header of their track", count)
 		default:
-			n.advise("ignored", "", "%d tags were ignored: %s", count, why)
+			n.advise("ignored", "", "%d %s were ignored: %s", count, a.pieces(), why)
 		}
 	}
 	if a.frames >= maxFrames {
 		n.advise("too_much", "", "only the first %d frames were looked at", maxFrames)
 	}
+}
+
+// pieces is what the stream consists of.
+func (a *Analyzer) pieces() string {
+	if a.facts.hls != nil || a.facts.Container == containerTS {
+		return "packets"
+	}
+	return "tags"
 }
 
 // judge is about one track by itself.

@@ -13,10 +13,10 @@ import (
 
 // Options configure Run.
 type Options struct {
-	// Length is how much is looked at: time since the first tag of a live stream,
+	// Length is how much is looked at: time since the first media of a live stream,
 	// media of a file. 0 means DefaultLength.
 	Length time.Duration
-	// Timeout bounds connecting, and then the wait for the first tag; 0 means
+	// Timeout bounds connecting, and then the wait for the first media; 0 means
 	// DefaultTimeout. It is not for files.
 	Timeout time.Duration
 	// Insecure accepts any certificate.
@@ -35,8 +35,9 @@ const (
 	DefaultTimeout = 10 * time.Second
 )
 
-// Run probes target: a URL (rtmp, rtmps, http, https, ws, wss), the name of an
-// FLV file, or "-". If ctx ends, the report is about what was seen until then.
+// Run probes target: a URL (rtmp, rtmps, http, https, ws, wss), the name of a
+// file of FLV, MPEG-TS or fragmented MP4, or "-". The ending of the path of a URL
+// of HTTP or WebSocket says what it is: .m3u8, .ts, .mp4, else FLV. If ctx ends, the report is about what was seen until then.
 // An error means that there is nothing to report on.
 func Run(ctx context.Context, target string, o Options) (*Report, error) {
 	o.Length, o.Timeout = cmp.Or(o.Length, DefaultLength), cmp.Or(o.Timeout, DefaultTimeout)
@@ -51,6 +52,7 @@ func Run(ctx context.Context, target string, o Options) (*Report, error) {
 	a := NewAnalyzer(facts)
 	if facts.Live {
 		err = watch(ctx, s, a, o, begin)
+		facts.hls.end(time.Now())
 	} else {
 		scan(ctx, s, a, o.Length)
 	}
@@ -63,7 +65,7 @@ func Run(ctx context.Context, target string, o Options) (*Report, error) {
 // scan reads a file as fast as it can be read.
 func scan(ctx context.Context, s source, a *Analyzer, length time.Duration) {
 	for ctx.Err() == nil && a.Media() < length {
-		tag, err := s.ReadTag()
+		in, err := s.Read()
 		if err == io.EOF {
 			return
 		}
@@ -71,14 +73,14 @@ func scan(ctx context.Context, s source, a *Analyzer, length time.Duration) {
 			a.End(err)
 			return
 		}
-		if !a.Add(tag, 0) {
+		if !a.Take(in, 0) {
 			return
 		}
 	}
 }
 
 // watch reads a live stream while o.Length lasts, which begins with the first
-// tag.
+// media.
 func watch(ctx context.Context, s source, a *Analyzer, o Options, begin time.Time) error {
 	// Closing is what ends a read that waits.
 	watching, cancel := context.WithCancel(ctx)
@@ -88,7 +90,7 @@ func watch(ctx context.Context, s source, a *Analyzer, o Options, begin time.Tim
 	timer := time.AfterFunc(o.Timeout, cancel)
 	defer timer.Stop()
 	for first := true; ; first = false {
-		tag, err := s.ReadTag()
+		in, err := s.Read()
 		switch {
 		case err != nil && first && watching.Err() != nil:
 			return errors.Join(ctx.Err(), fmt.Errorf("no media within %s", o.Timeout))
@@ -103,7 +105,7 @@ func watch(ctx context.Context, s source, a *Analyzer, o Options, begin time.Tim
 		if first {
 			timer.Reset(o.Length)
 		}
-		if !a.Add(tag, time.Since(begin)) {
+		if !a.Take(in, time.Since(begin)) {
 			return nil
 		}
 	}

@@ -7,9 +7,12 @@ import "github.com/weirmedia/weir/pkg/av"
 type Report struct {
 	// Source is what was probed, without credentials.
 	Source string `json:"source"`
-	// Protocol is "rtmp", "rtmps", "http-flv", "ws-flv" or "file".
+	// Protocol is "rtmp", "rtmps", "hls", "file", or "http-" or "ws-" with "flv",
+	// "ts" or "fmp4".
 	Protocol string `json:"protocol"`
-	// Live tells that tags came at their own time, so that Join and Pace mean
+	// Container is "FLV", "MPEG-TS" or "fMP4"; empty for RTMP and HLS.
+	Container string `json:"container,omitempty"`
+	// Live tells that media came at its own time, so that Join and Pace mean
 	// something.
 	Live bool `json:"live"`
 	// Seconds is how much media was seen.
@@ -20,8 +23,11 @@ type Report struct {
 	Tracks []Track `json:"tracks"`
 	// Join is nil if the source is not live, or sent no media.
 	Join *Join `json:"join,omitempty"`
-	// Pace is nil if the source is not live, or was seen too briefly.
+	// Pace is nil if the source is not live, comes in segments, or was seen too
+	// briefly.
 	Pace *Pace `json:"pace,omitempty"`
+	// HLS is nil if it is not HLS.
+	HLS *HLS `json:"hls,omitempty"`
 	// Sync is nil unless there are both audio and video.
 	Sync     *Sync    `json:"sync,omitempty"`
 	Jumps    Jumps    `json:"jumps"`

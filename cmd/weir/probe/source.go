@@ -1,6 +1,7 @@
 package probe
 
 import (
+	"bufio"
 	"cmp"
 	"context"
 	"crypto/tls"
@@ -10,18 +11,25 @@ import (
 	"net/http/httptrace"
 	"net/url"
 	"os"
+	"path"
 	"strings"
 	"sync/atomic"
 	"time"
 
+	"github.com/weirmedia/weir/protocols/hls/hlsclient"
 	"github.com/weirmedia/weir/protocols/httpflv"
+	"github.com/weirmedia/weir/protocols/httpmp4"
+	"github.com/weirmedia/weir/protocols/httpts"
 	"github.com/weirmedia/weir/protocols/rtmp"
 	"github.com/weirmedia/weir/remux/flv"
+	"github.com/weirmedia/weir/remux/fmp4"
+	"github.com/weirmedia/weir/remux/ts"
 )
 
-// source is where tags come from.
+// source is where media comes from.
 type source interface {
-	ReadTag() (flv.Tag, error)
+	// Read returns what comes next.
+	Read() (Input, error)
 	Close() error
 }
 
@@ -49,31 +57,11 @@ func open(ctx context.Context, target string, o Options, begin time.Time) (sourc
 		facts.Protocol = scheme
 		s, err = openRTMP(ctx, target, o, begin, &facts)
 	case scheme == "http" || scheme == "https" || scheme == "ws" || scheme == "wss":
-		facts.Protocol = map[string]string{"http": "http-flv", "https": "http-flv", "ws": "ws-flv", "wss": "ws-flv"}[scheme]
 		s, err = openHTTP(ctx, target, o, begin, &facts)
 	default:
 		err = fmt.Errorf("the scheme %.16q is not rtmp, rtmps, http, https, ws or wss", scheme)
 	}
 	return s, facts, err
-}
-
-// file is a source that has all its tags at once.
-type file struct {
-	*flv.Reader
-	io.Closer
-}
-
-// ReadTag returns the next tag.
-func (f file) ReadTag() (flv.Tag, error) { return f.Next() }
-
-func openFile(r io.ReadCloser, facts *Facts) (source, error) {
-	f := file{flv.NewReader(r), r}
-	h, err := f.Header()
-	if err != nil {
-		return nil, errors.Join(err, r.Close())
-	}
-	facts.Header = &h
-	return f, nil
 }
 
 // openRTMP has the time of the TCP connection from the hooks of package net;
@@ -90,18 +78,84 @@ func openRTMP(ctx context.Context, target string, o Options, begin time.Time, fa
 		return nil, err
 	}
 	facts.Connected, facts.Ready = time.Duration(connected.Load()), time.Since(begin)
-	return c, nil
+	return tags{c.ReadTag, c}, nil
 }
 
+// openHTTP takes the ending of the URL's path for what the stream is, FLV if it
+// says nothing.
 func openHTTP(ctx context.Context, target string, o Options, begin time.Time, facts *Facts) (source, error) {
+	u, err := url.Parse(target)
+	if err != nil {
+		return nil, errors.New("the URL cannot be read") // err would repeat credentials
+	}
 	before := time.Since(begin)
+	way := map[string]string{"http": "http", "https": "http", "ws": "ws", "wss": "ws"}[u.Scheme]
+	switch path.Ext(u.Path) {
+	case ".m3u8", ".m3u":
+		facts.Protocol, facts.hls = "hls", &hlsLog{}
+		c, err := hlsclient.Play(ctx, target, hlsclient.Options{
+			TLS: o.tls(), Agent: o.Agent, Playlist: facts.hls.playlist, Segment: facts.hls.segment,
+		})
+		if err != nil {
+			return nil, err
+		}
+		facts.hls.multivariant, facts.hls.variant = c.Multivariant()
+		t := c.Timings()
+		facts.Connected, facts.Ready = before+t.Connected, before+t.Ready
+		return newRenditions(c), nil
+	case ".ts":
+		facts.Protocol, facts.Container = way+"-ts", containerTS
+		c, err := httpts.Play(ctx, target, httpts.ClientOptions{TLS: o.tls(), Agent: o.Agent})
+		if err != nil {
+			return nil, err
+		}
+		facts.Connected, facts.Ready = before+c.Timings().Connected, before+c.Timings().Ready
+		return packets{c.Next, c}, nil
+	case ".mp4":
+		facts.Protocol, facts.Container = way+"-fmp4", containerMP4
+		c, err := httpmp4.Play(ctx, target, httpmp4.ClientOptions{TLS: o.tls(), Agent: o.Agent})
+		if err != nil {
+			return nil, err
+		}
+		facts.Connected, facts.Ready = before+c.Timings().Connected, before+c.Timings().Ready
+		return newFrames(c.Next, c), nil
+	}
+	facts.Protocol, facts.Container = way+"-flv", containerFLV
 	c, err := httpflv.Play(ctx, target, httpflv.ClientOptions{TLS: o.tls(), Agent: o.Agent})
 	if err != nil {
 		return nil, err
 	}
-	h, t := c.Header(), c.Timings()
-	facts.Header, facts.Connected, facts.Ready = &h, before+t.Connected, before+t.Ready
-	return c, nil
+	h := c.Header()
+	facts.Header, facts.Connected, facts.Ready = &h, before+c.Timings().Connected, before+c.Timings().Ready
+	return tags{c.ReadTag, c}, nil
+}
+
+// openFile finds out by the first bytes what the file is.
+func openFile(file io.ReadCloser, facts *Facts) (source, error) {
+	r := bufio.NewReader(file)
+	head, _ := r.Peek(hlsclient.SniffLength) // a reader says what is wrong with a file that is too short
+	switch {
+	case strings.HasPrefix(string(head), "#EXTM3U"):
+		return nil, errors.Join(errors.New("this is an HLS playlist: name its URL, so that segments can be found"), file.Close())
+	case hlsclient.Sniff(head) == hlsclient.TS:
+		facts.Container = containerTS
+		return packets{ts.NewDemuxer(r).Next, file}, nil
+	case hlsclient.Sniff(head) == hlsclient.FMP4:
+		facts.Container = containerMP4
+		d := fmp4.NewDemuxer(r)
+		if _, err := d.Tracks(); err != nil {
+			return nil, errors.Join(err, file.Close())
+		}
+		return newFrames(d.Next, file), nil
+	}
+	facts.Container = containerFLV
+	d := flv.NewReader(r)
+	h, err := d.Header()
+	if err != nil {
+		return nil, errors.Join(err, file.Close())
+	}
+	facts.Header = &h
+	return tags{d.Next, file}, nil
 }
 
 func (o *Options) tls() *tls.Config {

@@ -25,6 +25,7 @@ func (r *Report) Print(w io.Writer, colours bool) error {
 	for i := range r.Tracks {
 		p.track(&r.Tracks[i])
 	}
+	p.hls(r.HLS)
 	p.join(r)
 	p.pace(r)
 	p.timeline(&r.Timeline)

@@ -1,4 +1,4 @@
-package httpflv
+package httpplay
 
 import (
 	"bytes"

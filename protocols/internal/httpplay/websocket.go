@@ -1,4 +1,4 @@
-package httpflv
+package httpplay
 
 import (
 	"bufio"
@@ -12,7 +12,6 @@ import (
 	"strings"
 
 	"github.com/weirmedia/weir/pkg/reason"
-	"github.com/weirmedia/weir/remux/flv"
 	"github.com/weirmedia/weir/remux/websocket"
 )
 
@@ -31,9 +30,9 @@ func upgradeHeaders(h http.Header) string {
 
 // upgraded checks the answer to a request for WebSocket (RFC 6455, 4.1) and
 // begins to read what follows it.
-func (c *Client) upgraded(r *http.Response, key string) error {
+func (s *Stream) upgraded(r *http.Response, key string) error {
 	if r.StatusCode != http.StatusSwitchingProtocols {
-		return refusal(r)
+		return Refusal(r)
 	}
 	if got := r.Header.Get("Sec-WebSocket-Accept"); got != websocket.AcceptKey(key) || !strings.EqualFold(r.Header.Get("Upgrade"), "websocket") {
 		return badFrame("the server did not accept the upgrade")
@@ -42,7 +41,7 @@ func (c *Client) upgraded(r *http.Response, key string) error {
 	if !ok {
 		return errors.New("websocket: the connection cannot be written")
 	}
-	c.reader = flv.NewReader(newMessages(conn))
+	s.body = newMessages(conn)
 	return nil
 }
 
