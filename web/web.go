@@ -33,8 +33,10 @@ const contentSecurityPolicy = "default-src 'none'; script-src 'self'; style-src 
 	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
 // The build puts a hash of the content into the names of assets, so that a
-// name never means anything else. The page itself is asked for each time.
+// name never means anything else. The page itself is asked for each time, and so
+// is the player that pages of others embed: its name is a promise to them.
 const (
+	embedded   = "assets/weir-player.js"
 	cacheAsset = "public, max-age=31536000, immutable"
 	cachePage  = "no-cache"
 )
@@ -76,7 +78,11 @@ func newHandler(built fs.FS) (handler, error) {
 		if err != nil {
 			return nil, err
 		}
-		h["/"+name] = newFile(name, content, cacheAsset)
+		cache := cacheAsset
+		if name == embedded {
+			cache = cachePage
+		}
+		h["/"+name] = newFile(name, content, cache)
 	}
 	return h, nil
 }
@@ -95,6 +101,9 @@ func (h handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		header.Set("Allow", "GET, HEAD")
 		http.Error(w, "method not allowed", http.StatusMethodNotAllowed)
 	default:
+		if f.shared() {
+			header.Set("Access-Control-Allow-Origin", "*")
+		}
 		f.serve(w, r)
 	}
 }
@@ -123,6 +132,11 @@ func newFile(name string, content []byte, cache string) *file {
 	}
 	return f
 }
+
+// shared reports whether pages of other origins may read the file: what the
+// embedded player loads is a module, for which browsers want the server's leave
+// (Fetch Standard, 3.2). Whether they may play is http.allow_origin's business.
+func (f *file) shared() bool { return strings.HasPrefix(f.name, "assets/") }
 
 func (f *file) serve(w http.ResponseWriter, r *http.Request) {
 	header := w.Header()

@@ -26,6 +26,7 @@ func builtHandler(t *testing.T) http.Handler {
 		"assets/index-abc123.js":   {Data: []byte(scriptSource)},
 		"assets/index-abc123.css":  {Data: []byte("body{}")},
 		"assets/icon-abc123.svg":   {Data: []byte("<svg/>")},
+		"assets/weir-player.js":    {Data: []byte("(() => {})()")},
 		"assets/clip-abc123.weird": {Data: []byte{0}},
 	})
 	if err != nil {
@@ -66,6 +67,7 @@ func TestServes(t *testing.T) {
 		{"script", "GET", script, 200, "text/javascript; charset=utf-8", cacheAsset, scriptSource},
 		{"style", "GET", "/assets/index-abc123.css", 200, "text/css; charset=utf-8", cacheAsset, "body{}"},
 		{"icon", "GET", "/assets/icon-abc123.svg", 200, "image/svg+xml", cacheAsset, "<svg/>"},
+		{"embedded player", "GET", "/assets/weir-player.js", 200, "text/javascript; charset=utf-8", cachePage, "(() => {})()"},
 		{"unknown kind", "GET", "/assets/clip-abc123.weird", 200, "application/octet-stream", cacheAsset, "\x00"},
 		{"asset of another build", "GET", "/assets/index-old.js", 404, "text/plain; charset=utf-8", "no-store", "not found\n"},
 		{"folder", "GET", "/assets/", 404, "text/plain; charset=utf-8", "no-store", "not found\n"},
@@ -120,6 +122,36 @@ func TestRevalidation(t *testing.T) {
 	}
 	if res := do(h, "GET", script, "If-None-Match", zipped, "Accept-Encoding", "gzip"); res.StatusCode != http.StatusNotModified {
 		t.Errorf("the same compressed content: status %d", res.StatusCode)
+	}
+}
+
+// TestOtherOrigins: pages of other origins may read the parts of the player, and
+// not the console.
+func TestOtherOrigins(t *testing.T) {
+	h := builtHandler(t)
+	for target, want := range map[string]string{script: "*", "/assets/weir-player.js": "*", "/": "", "/assets/none.js": ""} {
+		if got := do(h, "GET", target).Header.Get("Access-Control-Allow-Origin"); got != want {
+			t.Errorf("%s: Access-Control-Allow-Origin %q, want %q", target, got, want)
+		}
+	}
+}
+
+// embeddedBudget is how many compressed bytes every page that embeds the player
+// loads, without what a way of playing needs besides.
+const embeddedBudget = 25_000
+
+// TestEmbeddedPlayer holds with and without a built page.
+func TestEmbeddedPlayer(t *testing.T) {
+	h := Handler()
+	if body(t, do(h, "GET", "/")) == string(placeholder) {
+		return
+	}
+	res := do(h, "GET", "/assets/weir-player.js", "Accept-Encoding", "gzip")
+	if res.StatusCode != http.StatusOK {
+		t.Fatalf("status %d", res.StatusCode)
+	}
+	if n := len(body(t, res)); n > embeddedBudget {
+		t.Errorf("weir-player.js has %d bytes compressed, more than %d", n, embeddedBudget)
 	}
 }
 

@@ -13,7 +13,7 @@ var largeAV1Opus = clip{"av1-opus-large", join(lavfi(picture, smallTone), svtAV1
 // TestFullChromiumAV1: the player decodes AV1 and Opus from Enhanced RTMP, by
 // both ways of FLV.
 func TestFullChromiumAV1(t *testing.T) {
-	for _, via := range []string{"http", "ws"} {
+	for _, via := range []string{"httpflv", "wsflv"} {
 		t.Run(via, func(t *testing.T) {
 			t.Parallel()
 			f, s := ffmpeg9(t), startServer(t, nil)
@@ -32,13 +32,13 @@ func TestFullChromiumAV1(t *testing.T) {
 // demand.
 func TestFullChromiumRefusal(t *testing.T) {
 	tests := []struct {
-		clip  enhancedClip
-		says  string
-		sound bool
+		clip      enhancedClip
+		via, says string
+		sound     bool
 	}{
 		// This build of Chromium has no decoder of HEVC without a graphics card.
-		{hevcAAC, "This browser cannot play H265 video.", true},
-		{vp9FLAC, "Browsers cannot play VP9 video and FLAC audio from FLV.", false},
+		{hevcAAC, "", "This browser cannot play H265 video.", true},
+		{vp9FLAC, "&via=httpflv", "Browsers cannot play VP9 video and FLAC audio from FLV.", false},
 	}
 	for _, tt := range tests {
 		t.Run(tt.clip.name, func(t *testing.T) {
@@ -48,8 +48,8 @@ func TestFullChromiumRefusal(t *testing.T) {
 			b := openPage(t, s.httpURL(""))
 			f.publish(t, s, file, "live/test")
 			b.eventually(t, 20*time.Second, "the stream is listed", `document.querySelector('[data-stream="live/test"]')`)
-			b.click(t, `[data-stream="live/test"] .card`)
-			requireMessage(t, b, 5*time.Second, tt.says)
+			b.call(t, "Page.navigate", map[string]any{"url": s.httpURL("?play=live/test" + tt.via)}, nil)
+			requireMessage(t, b, 20*time.Second, tt.says)
 			if st, _ := s.stream(t, "live/test"); st.ViewersTotal != 0 {
 				t.Errorf("%d viewers although nothing can be played", st.ViewersTotal)
 			}

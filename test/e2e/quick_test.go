@@ -41,9 +41,7 @@ func TestQuickChromium(t *testing.T) {
 	b.eval(t, `document.querySelector('`+card+`').innerText`, &text)
 	requireContains(t, "the stream's card", text, "H264", "AAC", "640")
 	b.click(t, card)
-	b.eventually(t, 40*time.Second, "the player played for three seconds", `document.querySelector("video#player")?.currentTime > 3`)
-	requirePicture(t, b)
-	requireAdvance(t, b)
+	requirePlays(t, b)
 }
 
 // requirePicture checks that the player decoded many pictures and sound, and

@@ -1,6 +1,7 @@
 import type { Info } from "./api";
 import { Copyable } from "./copy";
-import { flvUrl, rtmpUrls, serverAndKey } from "./urls";
+import { wayUrl } from "./player/ways";
+import { rtmpUrls, serverAndKey, streamUrl } from "./urls";
 
 interface AddressProps {
   name: string;
@@ -22,16 +23,24 @@ export function Addresses({ name, info }: AddressProps) {
 
 /** Where a stream is played outside of the console. */
 function PlayAddresses({ name, info }: AddressProps) {
-  const flv = flvUrl(location.origin, name);
+  const stream = streamUrl(location.origin, name);
   return (
     <div class="copyables">
-      <Copyable label="HTTP-FLV" value={flv} />
-      <Copyable label="WS-FLV, for web players" value={flvUrl(location.origin, name, "ws")} />
+      <Copyable label="HLS" value={`${stream}/index.m3u8`} />
+      <Copyable label="HTTP-FLV" value={`${stream}.flv`} />
+      <Copyable label="WS-FLV, for web players" value={wayUrl(stream, "wsflv")} />
+      <Copyable label="WS-fMP4, for web players" value={wayUrl(stream, "wsmp4")} />
+      <Copyable label="Web page" value={embed(stream)} />
       <Rtmp name={name} info={info} />
-      <Copyable label="VLC" value={`vlc --network-caching=500 ${flv}`} />
-      <Copyable label="ffplay" value={`ffplay -fflags nobuffer ${flv}`} />
+      <Copyable label="VLC" value={`vlc --network-caching=500 ${stream}.flv`} />
+      <Copyable label="ffplay" value={`ffplay -fflags nobuffer ${stream}.flv`} />
     </div>
   );
+}
+
+/** The lines that put the stream into a page. docs/player.md explains them. */
+function embed(stream: string): string {
+  return `<script src="${location.origin}/assets/weir-player.js"></script><weir-player src="${stream}" autoplay muted controls></weir-player>`;
 }
 
 /** Where a stream is published; nothing if RTMP is switched off. */

@@ -1,6 +1,6 @@
 // The typed client of the admin API under /api/v1/.
 
-import { midway } from "./latency";
+import { midway } from "./player/latency";
 
 /** One elementary stream. Rates are in bit/s and Hz; a value of 0 or absent is unknown. */
 export interface Track {

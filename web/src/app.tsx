@@ -2,11 +2,12 @@ import { useCallback, useEffect, useState } from "preact/hooks";
 import { ApiError, needsToken, type Api, type Info, type Stream } from "./api";
 import { bitrate, count, duration } from "./format";
 import { Login } from "./login";
-import { Player } from "./player";
+import { Player } from "./player-dialog";
+import type { Way } from "./player/ways";
 import { usePoll } from "./poll";
 import { Publish } from "./publish";
 import { Streams } from "./streams";
-import { playFrom, playSearch, type Playing, type Via } from "./urls";
+import { playFrom, playSearch, type Playing } from "./urls";
 
 const streamsMs = 1000;
 const infoMs = 10_000;
@@ -121,7 +122,7 @@ function Content({ streams, now, info, stale, onPlay }: ContentProps) {
 interface PlayingState {
   playing: Playing | null;
   play: (name: string | null) => void;
-  change: (via: Via) => void;
+  change: (via: Way | undefined) => void;
 }
 
 /** The stream in the player, kept in the address bar: a link to it, and a step for the Back button. */
@@ -136,12 +137,12 @@ function usePlaying(): PlayingState {
 
   const play = useCallback((name: string | null) => {
     if (name === (playFrom(location.search)?.name ?? null)) return;
-    const next: Playing | null = name === null ? null : { name, via: "http" };
+    const next: Playing | null = name === null ? null : { name };
     history.pushState(null, "", next ? playSearch(next) : location.pathname);
     setPlaying(next);
   }, []);
 
-  const change = useCallback((via: Via) => {
+  const change = useCallback((via: Way | undefined) => {
     const now = playFrom(location.search);
     if (!now) return;
     const next = { ...now, via };

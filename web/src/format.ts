@@ -47,6 +47,10 @@ export function channels(n: number): string {
 const protocolNames: Record<string, string> = {
   httpflv: "HTTP-FLV",
   wsflv: "WS-FLV",
+  httpmp4: "HTTP-fMP4",
+  wsmp4: "WS-fMP4",
+  httpts: "HTTP-TS",
+  wsts: "WS-TS",
   webrtc: "WebRTC",
 };
 

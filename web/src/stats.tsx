@@ -1,13 +1,14 @@
 import { useEffect, useRef, useState } from "preact/hooks";
-import { behind, smooth, type StreamClock } from "./latency";
-import { ahead, ranges } from "./live";
-import type { LiveRef, VideoRef } from "./use-live";
+import { smooth, type StreamClock } from "./player/latency";
+import type { Latency } from "./player/player";
+import { ahead, ranges } from "./player/spans";
+import type { PlayerRef, VideoRef } from "./use-live";
 
 const intervalMs = 1000;
 
 interface StatsProps {
   video: VideoRef;
-  player: LiveRef;
+  player: PlayerRef;
   /** The stream's clock; undefined while the API does not tell it. */
   clock: StreamClock | undefined;
 }
@@ -27,8 +28,9 @@ export function Stats({ video, player, clock }: StatsProps) {
       const { totalVideoFrames, droppedVideoFrames } = v.getVideoPlaybackQuality();
       const fps = rate(totalVideoFrames);
       if (v.videoWidth) parts.push(`${v.videoWidth}×${v.videoHeight}`, `${Math.round(fps)} fps`, `${droppedVideoFrames} dropped`);
-      latency = smooth(latency, measure(v, player.current?.startMs ?? null, newest.current));
-      if (latency !== null) parts.push(`${latency.toFixed(1)} s behind`);
+      const measured = player.current?.latency(newest.current) ?? null;
+      latency = smooth(latency, measured?.seconds ?? null);
+      if (measured && latency !== null) parts.push(`${latency.toFixed(1)} s behind${caveats[measured.by]}`);
       parts.push(`${ahead(ranges(v.buffered), v.currentTime).toFixed(1)} s buffered`);
       setLine(v.readyState ? parts.join(" · ") : "");
     }, intervalMs);
@@ -38,10 +40,8 @@ export function Stats({ video, player, clock }: StatsProps) {
   return <p class="stats">{line}</p>;
 }
 
-function measure(video: HTMLVideoElement, startMs: number | null, clock: StreamClock | undefined): number | null {
-  if (startMs === null || clock === undefined || video.readyState === HTMLMediaElement.HAVE_NOTHING) return null;
-  return behind(clock, performance.now(), startMs, video.currentTime);
-}
+// What is not in the figure.
+const caveats: Record<Latency["by"], string> = { server: "", date: " by the clock", arrival: " and the network" };
 
 /** Makes a function that turns a count of frames into frames per second since its last call. */
 function frameCounter(): (total: number) => number {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { encodeName, flvUrl, playFrom, playSearch, rtmpUrls, serverAndKey, splitToken } from "./urls";
+import { encodeName, playFrom, playSearch, rtmpUrls, serverAndKey, splitToken, streamUrl } from "./urls";
 
 describe("encodeName", () => {
   it.each([
@@ -10,12 +10,7 @@ describe("encodeName", () => {
   ])("%s", (name, path) => expect(encodeName(name)).toBe(path));
 });
 
-it("makes media addresses", () => {
-  expect(flvUrl("http://h:8080", "live/test")).toBe("http://h:8080/live/test.flv");
-  expect(flvUrl("http://h:8080", "live/test", "http", { audio: false, video: true })).toBe("http://h:8080/live/test.flv?audio=0");
-  expect(flvUrl("http://h:8080", "live/test", "ws")).toBe("ws://h:8080/live/test.flv");
-  expect(flvUrl("https://http.example", "a b", "ws", { audio: true, video: false })).toBe("wss://http.example/a%20b.flv?video=0");
-});
+it("makes a stream's address", () => expect(streamUrl("http://h:8080", "a b/c")).toBe("http://h:8080/a%20b/c"));
 
 describe("rtmpUrls", () => {
   it.each([
@@ -36,15 +31,15 @@ describe("serverAndKey", () => {
 });
 
 describe("deep links", () => {
-  it.each(["live/test", "a&b/c=d", "x+y", "100%", "a#b?c", "a&via=ws"])("%s survives", (name) => {
-    expect(playFrom(playSearch({ name, via: "http" }))).toEqual({ name, via: "http" });
-    expect(playFrom(playSearch({ name, via: "ws" }))).toEqual({ name, via: "ws" });
+  it.each(["live/test", "a&b/c=d", "x+y", "100%", "a#b?c", "a&via=hls"])("%s survives", (name) => {
+    expect(playFrom(playSearch({ name }))).toEqual({ name });
+    expect(playFrom(playSearch({ name, via: "wsmp4" }))).toEqual({ name, via: "wsmp4" });
   });
   it.each([
-    ["?play=live/test&via=ws", { name: "live/test", via: "ws" }],
-    ["?play=live/test&via=carrier-pigeon", { name: "live/test", via: "http" }],
+    ["?play=live/test&via=wsflv", { name: "live/test", via: "wsflv" }],
+    ["?play=live/test&via=carrier-pigeon", { name: "live/test" }],
     ["?play=", null],
-    ["?via=ws", null],
+    ["?via=hls", null],
   ])("%s", (search, want) => expect(playFrom(search)).toEqual(want));
 });
 

@@ -1,19 +1,15 @@
 // Every address the console makes or reads.
 
+import { wayFrom, type Way } from "./player/ways";
+
 /** A stream name as a path: slashes stay, all else is percent-encoded. */
 export function encodeName(name: string): string {
   return name.split("/").map(encodeURIComponent).join("/");
 }
 
-/** How the console's player fetches a stream: HTTP-FLV or WS-FLV. */
-export type Via = "http" | "ws";
-
-/** Where a stream is played over HTTP-FLV or WS-FLV; `origin` is like "http://host:8080". */
-export function flvUrl(origin: string, name: string, via: Via = "http", kinds = { audio: true, video: true }): string {
-  const query = [!kinds.audio && "audio=0", !kinds.video && "video=0"].filter(Boolean).join("&");
-  // "https" becomes "wss".
-  const server = via === "ws" ? origin.replace(/^http/, "ws") : origin;
-  return `${server}/${encodeName(name)}.flv${query && `?${query}`}`;
+/** A stream's address without extension; `origin` is like "http://host:8080". */
+export function streamUrl(origin: string, name: string): string {
+  return `${origin}/${encodeName(name)}`;
 }
 
 /** The server's ports; 0 or absent if it does not listen. */
@@ -37,19 +33,20 @@ export function serverAndKey(url: string): { server: string; key: string } {
 /** A stream in the player. */
 export interface Playing {
   name: string;
-  via: Via;
+  /** The way that the viewer chose; the player chooses if it is undefined. */
+  via?: Way | undefined;
 }
 
 /** The address of the console with a stream's player open. */
 export function playSearch({ name, via }: Playing): string {
-  return `?play=${encodeName(name)}${via === "ws" ? "&via=ws" : ""}`;
+  return `?play=${encodeName(name)}${via ? `&via=${via}` : ""}`;
 }
 
 /** The stream that the page's query asks to play, or null. */
 export function playFrom(search: string): Playing | null {
   const query = new URLSearchParams(search);
   const name = query.get("play");
-  return name ? { name, via: query.get("via") === "ws" ? "ws" : "http" } : null;
+  return name ? { name, via: wayFrom(query.get("via")) } : null;
 }
 
 /** Splits `#token=…` off a URL fragment, for the token must not stay in the address bar. */

@@ -1,21 +1,29 @@
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import type { Stream, Track } from "./api";
-import { playable } from "./codecs";
-import { LivePlayer, type PlayerStatus } from "./live";
-import { flvUrl, type Playing } from "./urls";
+import { capabilities, choose, plan, type Option } from "./player/choose";
+import { Player, type PlayerStatus } from "./player/player";
+import type { Libraries } from "./player/transport";
+import { streamUrl, type Playing } from "./urls";
 
 export type VideoRef = { current: HTMLVideoElement | null };
-export type LiveRef = { current: LivePlayer | null };
+export type PlayerRef = { current: Player | null };
 
 interface Live {
   status: PlayerStatus;
-  /** What is left out of the stream, and why. */
-  note: string;
+  /** What each way makes of the stream. */
+  options: Option[];
   /** The player of the moment. */
-  player: LiveRef;
+  player: PlayerRef;
   /** Plays the sound of a stream whose picture cannot be played; undefined for others. */
   listen: (() => void) | undefined;
 }
+
+const libraries: Libraries = {
+  mpegts: async () => (await import("./player/lib-flv")).default,
+  hls: async () => (await import("./player/lib-hls")).default,
+};
+
+const connecting: PlayerStatus = { state: "connecting", message: "Connecting…", way: null, why: "", note: "" };
 
 /**
  * Plays a stream in the element for as long as the component is there. Nothing
@@ -23,31 +31,27 @@ interface Live {
  * browser cannot play the stream.
  */
 export function useLive(video: VideoRef, { name, via }: Playing, stream: Stream | undefined, settled: boolean): Live {
-  const [status, setStatus] = useState<PlayerStatus>({ state: "connecting", message: "Connecting…" });
+  const [status, setStatus] = useState(connecting);
   const [listening, setListening] = useState(false);
-  const player = useRef<LivePlayer | null>(null);
+  const player = useRef<Player | null>(null);
+  const browser = useMemo(capabilities, []);
 
   // A stream that is gone comes back with the same tracks more often than not.
   const known = useRef<Track[]>([]);
   if (stream?.tracks.length) known.current = stream.tracks;
-  const can = playable(known.current, isTypeSupported);
-  const refused = can.verdict === "nothing" || (can.verdict === "listen" && !listening) ? can.note : "";
-  const url = flvUrl(location.origin, name, via, can);
+  const options = choose(known.current, browser);
+  const key = JSON.stringify([name, via, listening, options]);
 
   useEffect(() => {
     if (!settled) return;
-    if (refused) {
-      setStatus({ state: "error", message: refused });
-      return;
-    }
-    const live = new LivePlayer(video.current!, url, setStatus);
+    const live = new Player(video.current!, streamUrl(location.origin, name), options, { via, listen: listening }, libraries, setStatus);
     player.current = live;
-    void live.start();
+    live.start();
     return () => {
       player.current = null;
       live.stop();
     };
-  }, [url, refused, settled]);
+  }, [key, settled]);
 
   // A publisher that came back need not wait for the next retry.
   const epoch = stream?.state === "live" ? stream.epoch : undefined;
@@ -55,16 +59,7 @@ export function useLive(video: VideoRef, { name, via }: Playing, stream: Stream 
     if (epoch !== undefined) player.current?.nudge();
   }, [epoch]);
 
-  const listen = refused && can.verdict === "listen" ? () => setListening(true) : undefined;
-  return { status, note: refused ? "" : can.note, player, listen };
-}
-
-function isTypeSupported(type: string): boolean {
-  const { MediaSource, ManagedMediaSource } = globalThis as {
-    MediaSource?: typeof globalThis.MediaSource;
-    ManagedMediaSource?: typeof globalThis.MediaSource;
-  };
-  const source = MediaSource ?? ManagedMediaSource;
-  // Without either, the player says so better than a list of codecs would.
-  return source ? source.isTypeSupported(type) : true;
+  const silent = plan(options, { via }).length === 0 && plan(options, { via, listen: true }).length > 0;
+  const listen = silent && !listening ? () => setListening(true) : undefined;
+  return { status, options, player, listen };
 }

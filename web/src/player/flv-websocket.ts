@@ -1,5 +1,6 @@
 import type Mpegts from "mpegts.js";
 import { closeFailure, type Failure } from "./failure";
+import { whyRefused } from "./refusal";
 
 /**
  * A loader of WS-FLV for mpegts.js. Its own keeps to itself why a WebSocket
@@ -40,9 +41,11 @@ export function webSocketLoader(lib: typeof Mpegts, onEnd: (why: Failure) => voi
         this.onDataArrival(data, start, this.received);
       };
       // An error is always followed by the close, which knows as much.
-      socket.onclose = ({ reason }) => {
+      socket.onclose = async ({ reason }) => {
         this._status = kComplete;
-        onEnd(closeFailure(reason, opened));
+        const why = opened || reason ? closeFailure(reason) : await whyRefused(source.url);
+        if (this.socket !== socket) return;
+        onEnd(why);
         this.onComplete(0, this.received - 1);
       };
     }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { behind, midway, smooth } from "./latency";
+import { ArrivalClock, behind, midway, smooth } from "./latency";
 
 describe("behind", () => {
   const clock = { streamMs: 100_000, at: 5000 };
@@ -46,3 +46,31 @@ describe("smooth", () => {
 });
 
 it("an answer is true in the middle of its round trip", () => expect(midway(1000, 1080)).toBe(1040));
+
+describe("ArrivalClock", () => {
+  it("knows nothing before anything came", () => expect(new ArrivalClock().behind(0, 0)).toBeNull());
+
+  it("trusts what came earliest for its time", () => {
+    const clock = new ArrivalClock();
+    clock.see(10, 1000);
+    clock.see(10.5, 2000); // half a second late
+    clock.see(12, 3000);
+    expect(clock.behind(11, 3000)).toBeCloseTo(1, 6);
+    expect(clock.behind(11, 3500)).toBeCloseTo(1.5, 6);
+  });
+
+  it("forgets what is long ago", () => {
+    const clock = new ArrivalClock();
+    clock.see(10, 1000);
+    for (let s = 2; s <= 20; s++) clock.see(9 + s - 0.5, s * 1000);
+    expect(clock.behind(28, 20_000)).toBeCloseTo(0.5, 6);
+  });
+
+  it("is never ahead of the stream", () => {
+    const clock = new ArrivalClock();
+    clock.see(10, 1000);
+    expect(clock.behind(11, 1000)).toBe(0);
+    clock.reset();
+    expect(clock.behind(11, 1000)).toBeNull();
+  });
+});

@@ -5,18 +5,28 @@ export interface Failure {
   message: string;
   /** Trying again would end the same way. */
   final: boolean;
+  /** Another way of fetching the stream may do better. */
+  elsewhere: boolean;
 }
 
-const again = (message: string): Failure => ({ message, final: false });
-const never = (message: string): Failure => ({ message, final: true });
+/** A failure that time may mend. */
+export const again = (message: string): Failure => ({ message, final: false, elsewhere: false });
+/** A failure that trying again, or another way, may mend. */
+export const doubtful = (message: string): Failure => ({ message, final: false, elsewhere: true });
+/** A failure of one way for good. */
+export const notThisWay = (message: string): Failure => ({ message, final: true, elsewhere: true });
+/** A failure for good. */
+export const never = (message: string): Failure => ({ message, final: true, elsewhere: false });
 
 const notLive = again("The stream is not live.");
+const unsendable = notThisWay("The server cannot send this stream in this form.");
 const forbidden = never("You are not allowed to play this stream.");
 
 /** What the HTTP status of a refused request means. */
 export function statusFailure(status: number | undefined): Failure {
   if (status === 401 || status === 403) return forbidden;
   if (status === 404) return notLive;
+  if (status === 415) return unsendable;
   return again(`The server answers with HTTP ${status}.`);
 }
 
@@ -32,18 +42,17 @@ const reasons: Record<string, Failure> = {
   lag_time: again("This connection is too slow for the stream."),
   unauthorized: forbidden,
   kicked: never("The server has ended this session."),
-  unsupported: never("The server cannot send this stream as FLV."),
+  unsupported: unsendable,
 };
 
-/**
- * What the end of a WebSocket means: `reason` is that of its close frame, and
- * `opened` tells that the server had accepted it.
- */
-export function closeFailure(reason: string, opened: boolean): Failure {
+/** What the end of a WebSocket means that was open; `reason` is that of its close frame. */
+export function closeFailure(reason: string): Failure {
   if (Object.hasOwn(reasons, reason)) return reasons[reason]!;
-  if (reason) return again(`The server closes the connection: ${reason.replaceAll("_", " ")}.`);
-  return again(opened ? "The connection broke." : "The server refuses the WebSocket.");
+  return again(reason ? `The server closes the connection: ${reason.replaceAll("_", " ")}.` : "The connection broke.");
 }
+
+/** Media that the browser cannot make sense of. */
+export const undecodable = doubtful("The stream could not be decoded.");
 
 // NotSupportedError of addSourceBuffer, as DOMException numbers it.
 const notSupported = 9;
@@ -58,7 +67,7 @@ export function mediaFailure(detail: string, info: unknown): Failure | null {
   // demuxer takes for broken; it skips them.
   if (typeof info === "string" && /Invalid (audio|video) packet type/.test(info)) return null;
   const unsupported = detail === "CodecUnsupported" || (info as { code?: number } | undefined)?.code === notSupported;
-  if (!unsupported) return again("The stream could not be decoded.");
+  if (!unsupported) return undecodable;
   const what = typeof info === "string" ? info.replace(/^Flv: /, "") : (info as { msg?: string } | undefined)?.msg;
-  return never(`This browser cannot play the stream's codecs${what ? ` (${what})` : ""}.`);
+  return notThisWay(`This browser cannot play the stream's codecs${what ? ` (${what})` : ""}.`);
 }

@@ -1,9 +1,10 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import { Addresses } from "./addresses";
 import type { Info, Stream } from "./api";
-import { protocol } from "./format";
+import type { Option } from "./player/choose";
+import { allWays, wayFrom, ways, type Way } from "./player/ways";
 import { Stats } from "./stats";
-import type { Playing, Via } from "./urls";
+import type { Playing } from "./urls";
 import { useLive, type VideoRef } from "./use-live";
 
 interface PlayerProps {
@@ -15,7 +16,7 @@ interface PlayerProps {
   /** The API has answered or failed, so that there is nothing to wait for. */
   settled: boolean;
   info: Info | undefined;
-  onVia: (via: Via) => void;
+  onVia: (via: Way | undefined) => void;
   onClose: () => void;
 }
 
@@ -24,7 +25,7 @@ export function Player({ playing, stream, at, settled, info, onVia, onClose }: P
   const { name, via } = playing;
   const dialog = useRef<HTMLDialogElement>(null);
   const video = useRef<HTMLVideoElement>(null);
-  const { status, note, player, listen } = useLive(video, playing, stream, settled);
+  const { status, options, player, listen } = useLive(video, playing, stream, settled);
   const muted = useMuted(video);
   const clock = stream?.time_ms !== undefined && at !== undefined ? { streamMs: stream.time_ms, at } : undefined;
 
@@ -72,11 +73,11 @@ export function Player({ playing, stream, at, settled, info, onVia, onClose }: P
           )}
         </div>
         <footer>
-          {note && <p class="note">{note}</p>}
           <div class="line">
             <Stats video={video} player={player} clock={clock} />
-            <ViaSwitch via={via} onVia={onVia} />
+            <ViaSelect via={via} way={status.way} options={options} onVia={onVia} />
           </div>
+          <p class="note why">{[status.why, status.state !== "error" && status.note].filter(Boolean).join(" ")}</p>
           <Addresses name={name} info={info} />
         </footer>
       </div>
@@ -84,22 +85,31 @@ export function Player({ playing, stream, at, settled, info, onVia, onClose }: P
   );
 }
 
-const vias: [Via, string][] = [
-  ["http", protocol("httpflv")],
-  ["ws", protocol("wsflv")],
-];
+interface ViaSelectProps {
+  via: Way | undefined;
+  /** The way in use. */
+  way: Way | null;
+  options: Option[];
+  onVia: (via: Way | undefined) => void;
+}
 
-function ViaSwitch({ via, onVia }: { via: Via; onVia: (via: Via) => void }) {
+function ViaSelect({ via, way, options, onVia }: ViaSelectProps) {
+  const automatic = way && !via ? `Automatic: ${ways[way].label}` : "Automatic";
   return (
-    <fieldset class="via">
-      <legend>Fetch the stream by</legend>
-      {vias.map(([id, label]) => (
-        <label key={id}>
-          <input type="radio" name="via" value={id} checked={via === id} onChange={() => onVia(id)} />
-          <span>{label}</span>
-        </label>
-      ))}
-    </fieldset>
+    <label class="via">
+      <span>Fetch by</span>
+      <select value={via ?? ""} onChange={(e) => onVia(wayFrom(e.currentTarget.value))}>
+        <option value="">{automatic}</option>
+        {allWays.map((id) => {
+          const option = options.find((o) => o.way === id);
+          return (
+            <option key={id} value={id} title={option?.note} disabled={option?.verdict === "nothing"}>
+              {ways[id].label}
+            </option>
+          );
+        })}
+      </select>
+    </label>
   );
 }
 

@@ -1,18 +1,7 @@
-import type { Track } from "./api";
+// What a browser is asked about a track before anything of it is fetched.
 
-/** What the player makes of a stream's tracks. */
-export interface Playable {
-  /** Which kinds it can play; true for a kind that the stream lacks. */
-  audio: boolean;
-  video: boolean;
-  /** What it cannot play and why; empty if nothing. */
-  note: string;
-  /**
-   * "play" if it can be played, if need be without its sound; "listen" if only
-   * the sound could; "nothing" if no track of it can.
-   */
-  verdict: "play" | "listen" | "nothing";
-}
+import type { Track } from "../api";
+import type { Container } from "./ways";
 
 // profile_idc and constraint flags, the first four digits of an avc1 string
 // (RFC 6381, 3.3).
@@ -84,13 +73,30 @@ function av1(profile: string): string {
   return `av01.${id ?? "0"}.${level}${highTier ? "H" : "M"}.08`;
 }
 
+// VP Codec ISO Media File Format Binding, "Codecs Parameter String". The API
+// does not tell the bit depth: the least of the profile stands in for it.
+function vp9(profile: string): string {
+  const [, id = "0", major = "3", minor = "1"] = /^profile (\d)(?: (\d)\.(\d))?/.exec(profile) ?? [];
+  return `vp09.0${id}.${major}${minor}.${Number(id) >= 2 ? "10" : "08"}`;
+}
+
 /**
- * The type by which Media Source Extensions know a track once it was remuxed
- * from FLV; null if mpegts.js cannot do that. Its FLV demuxer has no VP8, VP9,
- * AC-3, E-AC-3 and G.711, and it reads the header of FLAC as if it lacked the
- * "fLaC" that Enhanced RTMP v2 starts it with.
+ * What mpegts.js makes of FLV. Its demuxer has no VP8, VP9, AC-3, E-AC-3 and
+ * G.711, and it reads the header of FLAC as if it lacked the "fLaC" that
+ * Enhanced RTMP v2 starts it with.
  */
-export function mseType(track: Track): string | null {
+const fromFLV = new Set(["H264", "H265", "AV1", "AAC", "MP3", "Opus"]);
+
+/** What the server writes as fragmented MP4, for HLS too (docs/http-ts-mp4.md). */
+const inMP4 = new Set(["H264", "H265", "AV1", "VP9", "AAC", "MP3", "Opus", "FLAC", "AC-3", "E-AC-3"]);
+
+/** Whether browsers could get a track out of a container. */
+export function carries(container: Container, track: Track): boolean {
+  return (container === "FLV" ? fromFLV : inMP4).has(track.codec);
+}
+
+/** The type by which Media Source Extensions know a track; null if they have none. */
+export function mseType(track: Track, container: Container): string | null {
   const profile = track.profile ?? "";
   switch (track.codec) {
     case "H264":
@@ -99,40 +105,21 @@ export function mseType(track: Track): string | null {
       return `video/mp4; codecs="${h265(profile)}"`;
     case "AV1":
       return `video/mp4; codecs="${av1(profile)}"`;
+    case "VP9":
+      return `video/mp4; codecs="${vp9(profile)}"`;
     case "AAC":
       return `audio/mp4; codecs="mp4a.40.2"`;
     case "MP3":
-      return "audio/mpeg";
+      // mpegts.js hands MP3 on as it is.
+      return container === "FLV" ? "audio/mpeg" : `audio/mp4; codecs="mp4a.6B"`;
     case "Opus":
       return `audio/mp4; codecs="opus"`;
+    case "FLAC":
+      return `audio/mp4; codecs="flac"`;
+    case "AC-3":
+      return `audio/mp4; codecs="ac-3"`;
+    case "E-AC-3":
+      return `audio/mp4; codecs="ec-3"`;
   }
   return null;
-}
-
-/** The tracks that a player gets unless it asks for others: the first of a kind. */
-function played(tracks: Track[]): Track[] {
-  return (["video", "audio"] as const).flatMap((kind) => tracks.find((t) => t.kind === kind) ?? []);
-}
-
-/**
- * Finds out before anything is fetched what this browser can play. A stream
- * without tracks, as far as is known, is worth a try.
- */
-export function playable(tracks: Track[], isTypeSupported: (type: string) => boolean): Playable {
-  const media = played(tracks);
-  const noFlv = media.filter((t) => mseType(t) === null);
-  const noDecoder = media.filter((t) => !noFlv.includes(t) && !isTypeSupported(mseType(t)!));
-  const refused = [...noFlv, ...noDecoder];
-  const names = (list: Track[]) => list.map((t) => `${t.codec} ${t.kind}`).join(" and ");
-  const note = [
-    noDecoder.length > 0 && `This browser cannot play ${names(noDecoder)}.`,
-    noFlv.length > 0 && `Browsers cannot play ${names(noFlv)} from FLV.`,
-  ];
-  const plays = (kind: Track["kind"]) => !refused.some((t) => t.kind === kind);
-  return { audio: plays("audio"), video: plays("video"), note: note.filter(Boolean).join(" "), verdict: verdict(media, refused) };
-}
-
-function verdict(media: Track[], refused: Track[]): Playable["verdict"] {
-  if (refused.length > 0 && refused.length === media.length) return "nothing";
-  return refused.some((t) => t.kind === "video") ? "listen" : "play";
 }

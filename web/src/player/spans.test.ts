@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { afterGap, ahead } from "./live";
+import { afterGap, ahead, evictable } from "./spans";
 
 describe("afterGap", () => {
   it.each([
@@ -20,4 +20,14 @@ describe("ahead", () => {
     [[[0, 5]], 7, 0],
     [[], 0, 0],
   ] as const)("%j at %d is %d", (spans, now, want) => expect(ahead([...spans], now)).toBe(want));
+});
+
+describe("evictable", () => {
+  it.each([
+    ["nothing is buffered", [], 100, null],
+    ["little was played", [[70, 101]], 100, null],
+    ["much was played", [[60, 101]], 100, 85],
+    ["an older span is left over", [[10, 20], [90, 101]], 100, 85],
+    ["all is ahead", [[100, 200]], 0, null],
+  ] as const)("%s", (_, spans, now, want) => expect(evictable([...spans], now)).toBe(want));
 });

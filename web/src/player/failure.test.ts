@@ -3,25 +3,24 @@ import { closeFailure, mediaFailure, statusFailure } from "./failure";
 
 describe("statusFailure", () => {
   it.each([
-    [401, "You are not allowed to play this stream.", true],
-    [403, "You are not allowed to play this stream.", true],
-    [404, "The stream is not live.", false],
-    [503, "The server answers with HTTP 503.", false],
-  ])("%d", (status, message, final) => expect(statusFailure(status)).toEqual({ message, final }));
+    [401, "You are not allowed to play this stream.", true, false],
+    [403, "You are not allowed to play this stream.", true, false],
+    [404, "The stream is not live.", false, false],
+    [415, "The server cannot send this stream in this form.", true, true],
+    [503, "The server answers with HTTP 503.", false, false],
+  ])("%d", (status, message, final, elsewhere) => expect(statusFailure(status)).toEqual({ message, final, elsewhere }));
 });
 
 describe("closeFailure", () => {
   it.each([
-    ["stream_not_found", true, "The stream is not live.", false],
-    ["stream_ended", true, "The stream has ended.", false],
-    ["kicked", true, "The server has ended this session.", true],
-    ["internal_error", true, "The server closes the connection: internal error.", false],
-    ["toString", true, "The server closes the connection: toString.", false],
-    ["", true, "The connection broke.", false],
-    ["", false, "The server refuses the WebSocket.", false],
-  ])("%j, opened %j", (reason, opened, message, final) => {
-    expect(closeFailure(reason, opened)).toEqual({ message, final });
-  });
+    ["stream_not_found", "The stream is not live.", false],
+    ["stream_ended", "The stream has ended.", false],
+    ["unsupported", "The server cannot send this stream in this form.", true],
+    ["kicked", "The server has ended this session.", true],
+    ["internal_error", "The server closes the connection: internal error.", false],
+    ["toString", "The server closes the connection: toString.", false],
+    ["", "The connection broke.", false],
+  ])("%j", (reason, message, final) => expect(closeFailure(reason)).toMatchObject({ message, final }));
 });
 
 describe("mediaFailure", () => {
@@ -36,6 +35,6 @@ describe("mediaFailure", () => {
     ["broken media", "FormatError", "Flv: No SPS", "The stream could not be decoded.", false],
     ["no more known", "MediaMSEError", undefined, "The stream could not be decoded.", false],
   ] as const)("%s", (_, detail, info, message, final) => {
-    expect(mediaFailure(detail, info)).toEqual({ message, final });
+    expect(mediaFailure(detail, info)).toEqual({ message, final, elsewhere: true });
   });
 });

@@ -51,3 +51,34 @@ export function smooth(shown: number | null, measured: number | null): number | 
 export function midway(sent: number, received: number): number {
   return sent + (received - sent) / 2;
 }
+
+// Long enough that one frame of it came without waiting on the network, short
+// enough that clocks which drift apart do not show.
+const edgeMemoryMs = 10_000;
+
+/**
+ * Guesses the stream's time from the media that arrives: of all that came
+ * lately, what came earliest for its time was delayed least. The delay on the
+ * network that even that has stays unknown.
+ */
+export class ArrivalClock {
+  private readings: { at: number; lead: number }[] = [];
+
+  /** Notes that at `now`, in ms, the newest media that has come ends at `end` seconds. */
+  see(end: number, now: number): void {
+    const lead = end - now / 1000;
+    this.readings = this.readings.filter((r) => r.lead > lead && now - r.at < edgeMemoryMs);
+    this.readings.push({ at: now, lead });
+  }
+
+  /** Seconds that playback at `currentTime` is behind; null before anything came. */
+  behind(currentTime: number, now: number): number | null {
+    const best = this.readings[0];
+    return best ? Math.max(0, best.lead + now / 1000 - currentTime) : null;
+  }
+
+  /** Forgets everything: another connection has another timeline. */
+  reset(): void {
+    this.readings = [];
+  }
+}

@@ -1,0 +1,68 @@
+import { describe, expect, it } from "vitest";
+import type { Track } from "../api";
+import { because, choose, plan, refusal, type Capabilities } from "./choose";
+import type { Way } from "./ways";
+
+const video = (codec: string, profile = "", id = 0): Track => ({ id, kind: "video", codec, profile });
+const audio = (codec: string, id = 1): Track => ({ id, kind: "audio", codec });
+
+// A Chromium without a decoder of HEVC and Dolby's sound.
+const chromium: Capabilities = { isTypeSupported: (type) => !/hvc1|ac-3|ec-3/.test(type), nativeHls: false };
+const oldPhone: Capabilities = { isTypeSupported: null, nativeHls: true };
+const nothing: Capabilities = { isTypeSupported: null, nativeHls: false };
+
+function tried(tracks: Track[], browser: Capabilities, wishes = {}): Way[] {
+  return plan(choose(tracks, browser), wishes).map((o) => o.way);
+}
+
+const every: Way[] = ["wsmp4", "httpflv", "wsflv", "llhls", "hls"];
+
+describe("the ways that are tried", () => {
+  it.each([
+    ["all", [video("H264"), audio("AAC")], chromium, {}, every],
+    ["tracks that are not known yet", [], chromium, {}, every],
+    ["sound alone", [audio("Opus")], chromium, {}, every],
+    ["what FLV cannot bring", [video("VP9"), audio("Opus")], chromium, {}, ["wsmp4", "llhls", "hls"]],
+    ["sound that FLV cannot bring", [video("H264"), audio("FLAC")], chromium, {}, ["wsmp4", "llhls", "hls", "httpflv", "wsflv"]],
+    ["sound that cannot be played", [video("H264"), audio("AC-3")], chromium, {}, ["wsmp4", "httpflv", "wsflv"]],
+    ["sound that no container has", [video("H264"), audio("G.711 A-law")], chromium, {}, every],
+    ["no picture", [video("H265"), audio("AAC")], chromium, {}, []],
+    ["no picture is asked for", [video("H265"), audio("AAC")], chromium, { listen: true }, ["wsmp4", "httpflv", "wsflv"]],
+    ["a wish", [video("H264")], chromium, { via: "hls" }, ["hls"]],
+    ["a wish that cannot be met", [video("VP9")], chromium, { via: "httpflv" }, []],
+    ["a phone without Media Source", [video("H265")], oldPhone, {}, ["hls"]],
+    ["a browser without anything", [video("H264")], nothing, {}, []],
+    ["a second track that is not asked for", [video("H264"), audio("AAC"), video("H265", "", 2), audio("AC-3", 3)], chromium, {}, every],
+    ["a first track that a second does not mend", [video("H265"), video("H264", "", 2)], chromium, {}, []],
+  ] as const)("%s", (_, tracks, browser, wishes, want) => expect(tried([...tracks], browser, wishes)).toEqual(want));
+});
+
+it("leaves out the kind that cannot be played", () => {
+  const find = (tracks: Track[], way: Way) => choose(tracks, chromium).find((o) => o.way === way);
+  expect(find([video("H264"), audio("AC-3")], "wsmp4")).toEqual({
+    way: "wsmp4", kinds: { audio: false, video: true }, verdict: "play", note: "This browser cannot play AC-3 audio.",
+  });
+  expect(find([video("H265"), audio("AAC")], "httpflv")).toMatchObject({ kinds: { audio: true, video: false }, verdict: "listen" });
+});
+
+describe("refusal", () => {
+  it.each([
+    ["no decoder", [video("H265"), audio("AAC")], chromium, {}, "This browser cannot play H265 video."],
+    ["no decoder of either", [video("H265"), audio("AC-3")], chromium, {}, "This browser cannot play H265 video and AC-3 audio."],
+    ["not from the container", [video("VP9"), audio("FLAC")], chromium, { via: "httpflv" }, "Browsers cannot play VP9 video and FLAC audio from FLV."],
+    ["both", [video("VP8"), audio("AC-3")], chromium, {}, "This browser cannot play AC-3 audio. Browsers cannot play VP8 video from MP4."],
+    ["no Media Source", [video("H264")], nothing, {}, "This browser has no Media Source Extensions."],
+  ] as const)("%s", (_, tracks, browser, wishes, want) => expect(refusal(choose([...tracks], browser), wishes)).toBe(want));
+});
+
+describe("because", () => {
+  const options = (...tracks: Track[]) => choose(tracks, chromium);
+  it.each([
+    ["the first", "wsmp4", {}, options(video("H264")), [], "WS-fMP4 is the way of least delay."],
+    ["a wish", "hls", { via: "hls" }, options(video("H264")), [], "HLS, as you chose."],
+    ["after a failure", "httpflv", {}, options(video("H264")), [["wsmp4", "The server refuses the WebSocket."]],
+      "HTTP-FLV is of little delay and plain HTTP. WS-fMP4: The server refuses the WebSocket."],
+    ["with a way between that cannot", "llhls", {}, options(video("VP9")), [["wsmp4", "The connection broke."]],
+      "LL-HLS is about a second behind, and passes every cache. WS-fMP4: The connection broke. WS-FLV: Browsers cannot play VP9 video from FLV."],
+  ] as const)("%s", (_, way, wishes, list, earlier, want) => expect(because(way, wishes, list, new Map(earlier))).toBe(want));
+});
