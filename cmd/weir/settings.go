@@ -42,6 +42,7 @@ func defaultSettings() *settings {
 		delivery: deliverySettings{
 			MaxLag: config.Duration(d.LagTime), MaxLagBytes: config.ByteSize(d.LagBytes), StallTimeout: config.Duration(d.StallTimeout),
 			Interval: config.Duration(d.Interval), MaxInterval: config.Duration(d.MaxInterval),
+			MaxUnsent: config.ByteSize(d.Unsent), SendBuffer: config.ByteSize(d.SendBuffer),
 		},
 		limits:   limitSettings{MaxSessions: 20000, MaxWaiting: 10000},
 		shutdown: shutdownSettings{Timeout: config.Duration(10 * time.Second)},
@@ -138,6 +139,8 @@ type deliverySettings struct {
 	StallTimeout config.Duration `yaml:"stall_timeout"`
 	Interval     config.Duration `yaml:"interval"`
 	MaxInterval  config.Duration `yaml:"max_interval"`
+	MaxUnsent    config.ByteSize `yaml:"max_unsent"`
+	SendBuffer   config.ByteSize `yaml:"send_buffer"`
 }
 
 // Validate reports the first setting that cannot be used.
@@ -153,13 +156,18 @@ func (d *deliverySettings) Validate() error {
 		return errors.New("interval: must be at most 2s")
 	case d.MaxInterval > config.Duration(2*time.Second):
 		return errors.New("max_interval: must be at most 2s")
+	case d.MaxUnsent < 16<<10 || d.MaxUnsent > 64<<20:
+		return errors.New("max_unsent: must be 16KiB..64MiB")
+	case d.SendBuffer != 0 && (d.SendBuffer < 16<<10 || d.SendBuffer > 64<<20):
+		return errors.New("send_buffer: must be 16KiB..64MiB, or 0 for the system's choice")
 	}
 	return nil
 }
 
 func (d *deliverySettings) limits() fanout.Limits {
 	return fanout.Limits{LagTime: time.Duration(d.MaxLag), LagBytes: int64(d.MaxLagBytes), StallTimeout: time.Duration(d.StallTimeout),
-		Interval: time.Duration(d.Interval), MaxInterval: time.Duration(d.MaxInterval)}
+		Interval: time.Duration(d.Interval), MaxInterval: time.Duration(d.MaxInterval),
+		Unsent: int(d.MaxUnsent), SendBuffer: int(d.SendBuffer)}
 }
 
 // limitSettings is the section "limits".

@@ -153,6 +153,12 @@ type client struct {
 func (r *rig) dial(o ViewerOptions) *client {
 	r.t.Helper()
 	near, far := tcpPair(r.t)
+	return r.serve(near, far, o)
+}
+
+// serve has the delivery write to near, whose other end is far.
+func (r *rig) serve(near, far net.Conn, o ViewerOptions) *client {
+	r.t.Helper()
 	c := &client{Conn: far, closed: make(chan reason.Reason, 1)}
 	var err error
 	if c.sess, err = r.registry.Open(session.Info{Protocol: "test", Action: session.Play, Stream: "live/test"}, func(reason.Reason) {}); err != nil {

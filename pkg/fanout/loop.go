@@ -172,14 +172,16 @@ func (l *loop) work() {
 func (l *loop) pass(g *group) {
 	l.counts.Passes.Add(1)
 	g.stale = true
-	now := av.Now()
+	now, served := av.Now(), uint64(0)
 	late := g.rhythm.waiting != 0 && now-g.rhythm.waiting > int64(calmWindow)/4
 	g.rhythm.passed, g.rhythm.waiting = now, 0
 	for i := len(g.viewers) - 1; i >= 0; i-- { // backwards: serving may remove the viewer
 		if v := g.viewers[i]; !v.seat.parked {
+			served++
 			l.serve(v)
 		}
 	}
+	l.counts.Served.Add(served)
 	if late {
 		g.uneasy = now
 	}
@@ -232,6 +234,8 @@ func (l *loop) visit(v *Viewer) {
 		s.parked = false
 		l.counts.Parked.Add(-1)
 		if s.wrote > 0 {
+			l.counts.Sends.Add(1)
+			l.counts.Bytes.Add(uint64(s.wrote))
 			v.sent(s.wrote, l.edgeOf(v), nil, &l.counts.Lag)
 		}
 		if s.err != nil {
@@ -343,20 +347,9 @@ func (l *loop) park(v *Viewer) {
 	l.counts.Parked.Add(1)
 	l.counts.Parks.Add(1)
 	b := v.cursor.pending
-	v.deadline()
 	go func() {
 		s := &v.seat
-		s.wrote, s.err = 0, nil
-		var failed error
-		// The callback tries the send before it asks to wait: the edge that
-		// tells of space may have come and gone already.
-		err := v.raw.Write(func(fd uintptr) bool {
-			s.wrote, failed = socket.Send(fd, b)
-			return !errors.Is(failed, socket.ErrWouldBlock)
-		})
-		if s.err = err; err == nil {
-			s.err = failed
-		}
+		s.wrote, s.err = v.await(b)
 		s.woken.Store(true)
 		l.attend(v)
 	}()

@@ -71,7 +71,7 @@ func (p *pump) run() {
 func (p *pump) write(b []byte) error {
 	const piece = 64 << 10
 	for len(b) > 0 {
-		p.viewer.deadline()
+		p.viewer.deadline(p.viewer.limits.StallTimeout)
 		n, err := p.viewer.conn.Write(b[:min(len(b), piece)])
 		p.counts.Sends.Add(1)
 		p.counts.Bytes.Add(uint64(n))

@@ -48,6 +48,7 @@ type Lag struct {
 type LoopCounts struct {
 	Busy   atomic.Uint64 // ns spent working
 	Passes atomic.Uint64 // of a log's viewers
+	Served atomic.Uint64 // viewers in these passes, parked ones left out
 	Sends  atomic.Uint64 // system calls
 	Bytes  atomic.Uint64
 	Parks  atomic.Uint64

@@ -169,13 +169,16 @@ func (n *notes) end(v *Viewer, why reason.Reason, err error) {
 	}
 }
 
-// deadline sets how long the next write may wait.
-func (v *Viewer) deadline() {
+// deadline lets the next write wait for d. A viewer that is being closed has a
+// deadline already, which stays; then set is false.
+func (v *Viewer) deadline(d time.Duration) (set bool) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	if v.notes.leave == "" {
-		_ = v.conn.SetWriteDeadline(time.Now().Add(v.limits.StallTimeout)) // fails if closed: so does the write
+	if v.notes.leave != "" {
+		return false
 	}
+	_ = v.conn.SetWriteDeadline(time.Now().Add(d)) // fails if closed: so does the write
+	return true
 }
 
 // take carries out what was noted. The cursor stands at a border.

@@ -16,7 +16,8 @@ const pumpLoop = "pump"
 // deliveryFamilies show the wire logs and the delivery loops.
 type deliveryFamilies struct {
 	viewers, lag                 *family
-	busy, passes, sends, bytes   *family
+	busy, passes, served         *family
+	sends, bytes                 *family
 	parked, parks                *family
 	logs, logBytes               *family
 	logFrames, written, overruns *family
@@ -28,8 +29,9 @@ func newDeliveryFamilies(c *catalogue) deliveryFamilies {
 		lag:       c.add(histogram, "delivery_lag_seconds", "Time from a frame's arrival until the kernel took its last byte for one viewer, catch-up after joins and skips excluded.", "kind"),
 		busy:      c.add(counter, "delivery_busy_seconds_total", "Time that a delivery loop spent working; its rate is the loop's share of a processor.", "loop"),
 		passes:    c.add(counter, "delivery_passes_total", "Passes of a delivery loop over the viewers of a log.", "loop"),
+		served:    c.add(counter, "delivery_pass_viewers_total", "Viewers served in these passes, those whose socket is full left out.", "loop"),
 		sends:     c.add(counter, "delivery_sends_total", "Writes to sockets, by delivery loop; pump stands for viewers with a goroutine each.", "loop"),
-		bytes:     c.add(counter, "delivery_bytes_total", "Bytes that these writes sent at once.", "loop"),
+		bytes:     c.add(counter, "delivery_bytes_total", "Bytes that these writes sent.", "loop"),
 		parked:    c.add(gauge, "delivery_parked", "Viewers whose socket is full and that a delivery loop leaves alone until it is not.", "loop"),
 		parks:     c.add(counter, "delivery_parks_total", "Times that a viewer's socket was full.", "loop"),
 		logs:      c.add(gauge, "logs", "Wire logs, by format.", "format"),
@@ -64,6 +66,7 @@ func (f *deliveryFamilies) collect(out chan<- prometheus.Metric, d *fanout.Deliv
 func (f *deliveryFamilies) collectLoop(out chan<- prometheus.Metric, loop string, c *fanout.LoopCounts) {
 	emit(out, f.busy, time.Duration(c.Busy.Load()).Seconds(), loop)
 	emit(out, f.passes, c.Passes.Load(), loop)
+	emit(out, f.served, c.Served.Load(), loop)
 	emit(out, f.parked, c.Parked.Load(), loop)
 	emit(out, f.parks, c.Parks.Load(), loop)
 	f.collectWrites(out, loop, c)

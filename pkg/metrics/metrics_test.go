@@ -325,6 +325,7 @@ func TestLoops(t *testing.T) {
 	loops := s.Delivery.Stats().Loops
 	loops[0].Busy.Store(uint64(1500 * time.Millisecond))
 	loops[0].Passes.Store(3)
+	loops[0].Served.Store(40)
 	loops[0].Parked.Store(2)
 	loops[0].Parks.Store(5)
 	loops[len(loops)-1].Sends.Store(8)
@@ -332,6 +333,7 @@ func TestLoops(t *testing.T) {
 	got.expect(t, samples{
 		`weir_delivery_busy_seconds_total{loop="0"}`: 1.5,
 		`weir_delivery_passes_total{loop="0"}`:       3,
+		`weir_delivery_pass_viewers_total{loop="0"}`: 40,
 		`weir_delivery_parked{loop="0"}`:             2,
 		`weir_delivery_parks_total{loop="0"}`:        5,
 		`weir_delivery_sends_total{loop="pump"}`:     8,

@@ -245,7 +245,9 @@ func (c *conn) shutdown() {
 }
 
 // partWith closes our side and lets the peer close its own, so that what was
-// sent last is not lost to the reset that unread bytes would cause.
+// sent last is not lost to the reset that unread bytes would cause. Meanwhile it
+// keeps its place of max_connections, which bounds sockets, not sessions: were it
+// given back, a flood of bad peers would hold more of them open than allowed.
 func (c *conn) partWith() {
 	half, ok := c.net.(interface{ CloseWrite() error })
 	if ok && half.CloseWrite() == nil {

@@ -21,6 +21,7 @@ type publishing struct {
 	pub     *bus.Publisher
 	demuxer flv.Demuxer
 	pace    pace
+	tempo   tempo
 	server  *Server
 	counted uint64 // bytes already in the session's counters
 }
@@ -127,6 +128,9 @@ func (p *publishing) deliver(packet flv.Packet) error {
 		f.Arrival = av.Now()
 		if p.pace.slow(f) {
 			p.server.warnSlowClock(p.session)
+		}
+		if p.tempo.fast(f) {
+			p.server.warnFastClock(p.session)
 		}
 		p.session.Counters().FramesIn.Add(1)
 		err = p.pub.Write(f)

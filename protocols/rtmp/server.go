@@ -32,6 +32,7 @@ type Server struct {
 	host    *plugin.Host
 	ignored *prometheus.CounterVec
 	slow    prometheus.Counter // publishers whose clock hardly advances
+	fast    prometheus.Counter // publishers that send faster than real time
 	pace    *socket.Pace       // of reading from publishers
 	plain   *listen.Limited    // nil if off
 	tls     *listen.Limited    // nil if off
@@ -55,8 +56,12 @@ func newServer(c *Config, h *plugin.Host) (*Server, error) {
 			Name: "weir_rtmp_slow_clocks_total",
 			Help: "Publishers whose timestamps hardly advance, such as seconds for milliseconds.",
 		}),
+		fast: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "weir_rtmp_fast_clocks_total",
+			Help: "Publishers whose media ran faster than real time for half a minute.",
+		}),
 	}
-	for _, c := range []prometheus.Collector{s.ignored, s.slow} {
+	for _, c := range []prometheus.Collector{s.ignored, s.slow, s.fast} {
 		if err := h.Metrics.Register(c); err != nil {
 			return nil, fmt.Errorf("rtmp: %w", err)
 		}
@@ -195,6 +200,14 @@ func (s *Server) Close(ctx context.Context) error {
 func (s *Server) warnSlowClock(p *session.Session) {
 	s.slow.Inc()
 	s.host.Log.Warn("timestamps hardly advance; does the encoder send seconds for milliseconds?",
+		"stream", p.Info().Stream, "session", p.ID(), "remote", p.Info().Remote)
+}
+
+// warnFastClock tells the operator why a stream takes more than its bit rate, and
+// its viewers skip.
+func (s *Server) warnFastClock(p *session.Session) {
+	s.fast.Inc()
+	s.host.Log.Warn("media comes faster than real time; does the encoder send a file without pacing?",
 		"stream", p.Info().Stream, "session", p.ID(), "remote", p.Info().Remote)
 }
 
