@@ -20,7 +20,7 @@ SOAK ?= 10m
 ARGS ?=
 
 .PHONY: help run demo build test test-rest test-all lint fuzz bench soak setup clean \
-	bench-compare bench-base bench-macro tools clients clients-all race-binary
+	bench-compare bench-base bench-macro bench-latency tools clients clients-all race-binary
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
@@ -94,6 +94,10 @@ bench-base:
 # bench-macro measures the whole server (ARGS="-run players-1000").
 bench-macro: build
 	go run ./test/bench/macro $(ARGS)
+
+# bench-latency measures from encoder to picture in Chromium (ARGS="-run TestLatency/ll-hls").
+bench-latency: build
+	WEIR_LATENCY=15s go test -tags e2e -count=1 -timeout 15m -v -run '^TestLatency$$' $(ARGS) ./test/e2e
 
 soak: ## everything at once, for SOAK=10m, race detector on
 	CGO_ENABLED=1 WEIR_SOAK=$(SOAK) go test -race -count=1 -p 1 -timeout 0 -run '^TestSoak' ./...

@@ -24,6 +24,9 @@ type browser struct {
 	session string
 	// problems are the page's uncaught exceptions and console errors.
 	problems []string
+	// protocols counts the page's answers by protocol, such as h2, once Network is
+	// enabled.
+	protocols map[string]int
 }
 
 type devtoolsMessage struct {
@@ -36,8 +39,9 @@ type devtoolsMessage struct {
 	} `json:"error"`
 }
 
-// openPage starts Chromium with a profile of its own and opens url.
-func openPage(t *testing.T, url string) *browser {
+// openPage starts Chromium with a profile of its own and opens url. args is more
+// for its command line.
+func openPage(t *testing.T, url string, args ...string) *browser {
 	t.Helper()
 	commandsOut, commandsIn, err := os.Pipe()
 	if err != nil {
@@ -47,11 +51,11 @@ func openPage(t *testing.T, url string) *browser {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := &browser{in: commandsIn, answers: make(chan devtoolsMessage, 1000)}
-	b.process = start(t, 3*time.Minute, func(c *exec.Cmd) { c.ExtraFiles = []*os.File{commandsOut, answersIn} },
-		"chromium", "--headless=new", "--remote-debugging-pipe", "--user-data-dir="+t.TempDir(), "--no-sandbox", "--disable-gpu",
+	b := &browser{in: commandsIn, answers: make(chan devtoolsMessage, 1000), protocols: map[string]int{}}
+	args = append(args, "--headless=new", "--remote-debugging-pipe", "--user-data-dir="+t.TempDir(), "--no-sandbox", "--disable-gpu",
 		"--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync",
 		"--disable-dev-shm-usage", "--autoplay-policy=no-user-gesture-required", "--window-size=1200,800", "about:blank")
+	b.process = start(t, 3*time.Minute, func(c *exec.Cmd) { c.ExtraFiles = []*os.File{commandsOut, answersIn} }, "chromium", args...)
 	commandsOut.Close()
 	answersIn.Close()
 	t.Cleanup(func() { commandsIn.Close() })
@@ -130,9 +134,15 @@ func (b *browser) call(t *testing.T, method string, params map[string]any, resul
 	}
 }
 
-// note keeps what the page complains about.
+// note keeps what the page complains about, and by what its answers came.
 func (b *browser) note(m devtoolsMessage) {
 	switch {
+	case m.Method == "Network.responseReceived":
+		var received struct{ Response struct{ Protocol string } }
+		if json.Unmarshal(m.Params, &received) == nil {
+			b.protocols[received.Response.Protocol]++
+		}
+		return
 	case m.Method == "Runtime.exceptionThrown":
 	case m.Method == "Runtime.consoleAPICalled" && strings.Contains(string(m.Params), `"type":"error"`):
 	default:
