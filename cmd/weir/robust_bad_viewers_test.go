@@ -168,7 +168,10 @@ func TestCrowd(t *testing.T) {
 	for _, conn := range silent {
 		eventually(t, "the end of a viewer that never reads", func() bool {
 			line, ok := s.lines.end(conn.LocalAddr().String())
-			return ok && line.Reason == reason.Stalled
+			if ok && line.Reason != reason.Stalled {
+				t.Fatalf("a viewer that never reads ended as %s", line.Reason)
+			}
+			return ok
 		})
 	}
 	time.Sleep(atLeast - time.Since(began)) // some seconds of media in any case
