@@ -1,11 +1,17 @@
 import type { Plugin } from "vite";
 
 // What mpegts.js 1.8.2 does wrong with AV1 and what it should do, in its built
-// file. Without this, about every other AV1 stream fails, depending on bits of
-// its first key frame (https://github.com/xqq/mpegts.js/issues/245).
+// file. Without this, about every other key frame seems to have another size,
+// depending on its bits (https://github.com/xqq/mpegts.js/issues/245).
 const fixes: [what: string, wrong: string, right: string][] = [
   [
-    // AV1 specification, 5.9.2: ref_order_hint is there if FrameIsIntra is not.
+    // AV1 specification, 5.9.2: showable_frame is there if show_frame is not set.
+    "showable_frame",
+    "l&&o.readBool(),u=!!",
+    "l||o.readBool(),u=!!",
+  ],
+  [
+    // 5.9.2: ref_order_hint is there if FrameIsIntra is not.
     "reference order hints of key frames",
     "(_||255!==g)&&u&&r.enable_order_hint",
     "(!_||255!==g)&&u&&r.enable_order_hint",

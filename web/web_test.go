@@ -6,9 +6,14 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/fstest"
+
+	"github.com/weirmedia/weir/remux/fmp4"
 )
 
 const (
@@ -140,18 +145,29 @@ func TestOtherOrigins(t *testing.T) {
 // loads, without what a way of playing needs besides.
 const embeddedBudget = 25_000
 
-// TestEmbeddedPlayer holds with and without a built page.
 func TestEmbeddedPlayer(t *testing.T) {
-	h := Handler()
-	if body(t, do(h, "GET", "/")) == string(placeholder) {
-		return
-	}
-	res := do(h, "GET", "/assets/weir-player.js", "Accept-Encoding", "gzip")
+	res := do(Handler(), "GET", "/assets/weir-player.js", "Accept-Encoding", "gzip")
 	if res.StatusCode != http.StatusOK {
-		t.Fatalf("status %d", res.StatusCode)
+		t.Fatalf("status %d: `make build` builds the player", res.StatusCode)
 	}
 	if n := len(body(t, res)); n > embeddedBudget {
 		t.Errorf("weir-player.js has %d bytes compressed, more than %d", n, embeddedBudget)
+	}
+}
+
+// TestTimeShift: the player takes off what the server adds to times in MP4.
+func TestTimeShift(t *testing.T) {
+	source, err := os.ReadFile("src/player/mp4.ts")
+	if err != nil {
+		t.Fatal(err)
+	}
+	match := regexp.MustCompile(`const serverShiftMs = ([0-9_]+);`).FindSubmatch(source)
+	if match == nil {
+		t.Fatal("src/player/mp4.ts has no serverShiftMs")
+	}
+	ms, err := strconv.ParseInt(string(match[1]), 0, 64)
+	if err != nil || ms != fmp4.Shift.Milliseconds() {
+		t.Errorf("the player takes off %s ms, want %d", match[1], fmp4.Shift.Milliseconds())
 	}
 }
 

@@ -4,7 +4,6 @@ package e2e
 
 import (
 	"fmt"
-	"net/url"
 	"os"
 	"slices"
 	"testing"
@@ -14,9 +13,9 @@ import (
 // latencyWay is one way to play a stream in Chromium.
 type latencyWay struct {
 	name string
-	// page returns the address of the page that plays live/test.
-	page func(s *server, pages string) string
-	// gop is the distance of key frames in pictures of 40 ms.
+	// via is what the console's player calls it.
+	via string
+	// gop is the distance of key frames in pictures.
 	gop    int
 	change settings
 	// history is for how long segments are made before the page is opened: a
@@ -27,25 +26,15 @@ type latencyWay struct {
 	most float64
 }
 
-func consolePage(via string) func(s *server, pages string) string {
-	return func(s *server, _ string) string { return s.httpURL("?play=live/test&via=" + via) }
-}
-
-func hlsPage(options string) func(s *server, pages string) string {
-	return func(s *server, pages string) string {
-		return pages + "/hls.html?src=" + url.QueryEscape(hlsAddress(s, "fmp4")) + options
-	}
-}
-
 var latencyWays = []latencyWay{
-	{name: "ws-fmp4", page: consolePage("wsmp4"), gop: 50, most: 400},
-	{name: "http-flv", page: consolePage("httpflv"), gop: 50, most: 400},
-	{name: "ws-flv", page: consolePage("wsflv"), gop: 50, most: 400},
-	{name: "ll-hls", page: hlsPage(""), gop: 50, most: 1500},
-	{name: "ll-hls parts 100 ms", page: hlsPage(""), gop: 50, change: settings{"hls.part_duration": "100ms"}, most: 1500},
-	{name: "ll-hls parts 500 ms", page: hlsPage(""), gop: 50, change: settings{"hls.part_duration": "500ms"}},
-	{name: "hls", page: hlsPage("&plain"), gop: 50, history: 10 * time.Second},
-	{name: "hls 1 s", page: hlsPage("&plain"), gop: 25, change: settings{"hls.segment_duration": "1s"}, history: 10 * time.Second},
+	{name: "ws-fmp4", via: "wsmp4", gop: 50, most: 400},
+	{name: "http-flv", via: "httpflv", gop: 50, most: 400},
+	{name: "ws-flv", via: "wsflv", gop: 50, most: 400},
+	{name: "ll-hls", via: "llhls", gop: 50, most: 1500},
+	{name: "ll-hls parts 100 ms", via: "llhls", gop: 50, change: settings{"hls.part_duration": "100ms"}, most: 1500},
+	{name: "ll-hls parts 500 ms", via: "llhls", gop: 50, change: settings{"hls.part_duration": "500ms"}},
+	{name: "hls", via: "hls", gop: 50, history: 10 * time.Second},
+	{name: "hls 1 s", via: "hls", gop: 25, change: settings{"hls.segment_duration": "1s"}, history: 10 * time.Second},
 }
 
 // TestLatency measures, for each way, how long after a picture went to the
@@ -66,7 +55,7 @@ func TestLatency(t *testing.T) {
 				hlsPlaylist(t, s, "fmp4") // a viewer, whose segments linger
 				time.Sleep(way.history)
 			}
-			b := openPage(t, way.page(s, servePages(t)))
+			b := openPage(t, s.httpURL("?play=live/test&via="+way.via))
 			l := summarise(t, sampleClock(t, b, 12*time.Second, length), length)
 			table += fmt.Sprintf("| %s | %.0f ms | %.0f ms | %.0f ms | %d | %.2f s |\n", way.name, l.median, l.most, l.worst, l.freezes, l.buffer)
 			if way.most > 0 && l.most > way.most {

@@ -1,4 +1,7 @@
-/** The look of <weir-player>: the picture, a message over it, a line about the delay. */
+/**
+ * The look of <weir-player>: the picture, a message over it, below the circle
+ * that browsers turn with their controls, and a line about the delay.
+ */
 export const style = `
 :host { display: block; position: relative; overflow: hidden; aspect-ratio: 16 / 9; background: #000; color: #fff;
   font: 14px/1.4 system-ui, sans-serif; }
@@ -6,6 +9,7 @@ export const style = `
 video { display: block; width: 100%; height: 100%; }
 [role="status"] { position: absolute; inset: 0; display: grid; place-content: center; padding: 1em; margin: 0;
   text-align: center; background: rgb(0 0 0 / 55%); pointer-events: none; }
+:host([controls]) [role="status"] { padding-top: 6em; }
 [role="status"]:empty { display: none; }
 .delay { position: absolute; top: 0.6em; right: 0.6em; margin: 0; padding: 0 0.5em; border-radius: 6px;
   background: rgb(0 0 0 / 60%); font-size: 0.85em; font-variant-numeric: tabular-nums; opacity: 0; transition: opacity 0.2s; }

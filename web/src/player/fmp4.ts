@@ -1,14 +1,11 @@
 import { mediaSource } from "./choose";
 import { AppendQueue } from "./append-queue";
 import { closeFailure, notThisWay, undecodable, type Failure } from "./failure";
-import { keepTracks, pieces, readFragment, readInit, type InitTrack, type Piece } from "./mp4";
+import { keepTracks, pieces, readFragment, readInit, serverShiftMs, type InitTrack, type Piece } from "./mp4";
 import { whyRefused } from "./refusal";
 import { ranges } from "./spans";
 import type { Open, Transport, TransportEvents } from "./transport";
 
-// The server writes times that much greater than the stream's, so that none is
-// negative (remux/fmp4).
-const serverShiftMs = 10_000;
 // The first fragment need not be the earliest: sound may begin before the
 // picture, and leading pictures come before the key frame they follow.
 const marginSeconds = 1;

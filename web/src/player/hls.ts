@@ -2,10 +2,8 @@ import type Hls from "hls.js/light";
 import type { ErrorData, HlsConfig } from "hls.js/light";
 import { mediaSource } from "./choose";
 import { again, notThisWay, statusFailure, undecodable, type Failure } from "./failure";
+import { serverShiftMs } from "./mp4";
 import type { Open, Transport, TransportEvents } from "./transport";
-
-// As in WS-fMP4: the server's times in MP4 are that much greater than the stream's.
-const serverShiftMs = 10_000;
 
 const config: Partial<HlsConfig> = {
   // Its worker is for MPEG-TS; MP4 goes through untouched.

@@ -2,6 +2,9 @@
 // of an init segment, and the track and time of a fragment. Bytes may be cut or
 // hostile: then Mp4Error is thrown, and nothing else.
 
+/** The server's times in MP4 are that much greater than the stream's, so that none is negative (remux/fmp4). */
+export const serverShiftMs = 10_000;
+
 /** Bytes that are no fragmented MP4. */
 export class Mp4Error extends Error {
   override name = "Mp4Error";

@@ -27,6 +27,10 @@ describe("Pace", () => {
     expect(rate(pace.target)).toBe(1);
   });
 
+  it("does not rest where the delay would come near 0.4 s", () => {
+    expect(new Pace().next(0.25, 0, false).rate).toBeGreaterThan(1);
+  });
+
   it("aims at more on a bad network, within bounds, and at less when it is calm", () => {
     const pace = new Pace();
     const least = pace.target;

@@ -3,20 +3,21 @@
 // player is behind the server by, less the 0.1 s that delivery, demuxing and
 // decoding take.
 
-// Frames come 40 ms apart and, on a wired network, a few ms late. Each time that
-// this was too little the target grows, up to what a bad wireless network takes.
-const leastTarget = 0.25;
+// Frames come 40 ms apart and, on a wired network, a few ms late: with this no
+// picture stood in the runs of docs/latency.md. Each time that it was too little
+// the target grows, up to what a bad wireless network takes.
+const leastTarget = 0.15;
 const mostTarget = 1.6;
 const growth = 1.5;
 // It shrinks again, much more slowly than it grew.
 const calmMs = 60_000;
 
-// Up to half a second above the target playback is a little faster, which
-// neither eye nor ear notices, until it is there; below half of it, a little
-// slower.
+// Above the target, by more than a frame and what the buffer jitters by, playback
+// is a little faster, which neither eye nor ear notices, until it is there; below
+// half of it, a little slower.
 const fast = 1.1;
 const slow = 0.95;
-const tolerance = 0.15;
+const tolerance = 0.06;
 
 // A join starts with up to a whole GOP, and a page in the background may fall
 // behind by more: one jump brings the picture to the present. A picture that

@@ -45,9 +45,11 @@ const provenSeconds = 3;
 // Longer than the server keeps a stream for a publisher that was lost (15 s
 // unless configured): within it the open connection is the quickest way back.
 const stallMs = 20_000;
-// HLS that has lost the thread, as after a stream that ended and began anew,
-// finds it again by asking anew, which costs it no more than going on.
+// HLS that has lost the thread, as after a publisher's return, finds it again by
+// asking anew, which costs it little more than going on. Its media come in pieces
+// of a few seconds, those of LL-HLS of a fraction of one.
 const segmentStallMs = 8000;
+const partStallMs = 4000;
 // Nothing is fetched for somebody who has paused for this long.
 const pauseMs = 60_000;
 const tickMs = 250;
@@ -287,7 +289,8 @@ export class Player {
   }
 
   private patience(): number {
-    return this.playedFrom !== null && this.transport?.live === false ? segmentStallMs : stallMs;
+    if (this.playedFrom === null || this.transport?.live !== false) return stallMs;
+    return this.option.way === "llhls" ? partStallMs : segmentStallMs;
   }
 
   // Stays near the live edge, and goes on behind a gap.
