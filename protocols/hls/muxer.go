@@ -60,9 +60,9 @@ func (s *service) acquire(stream *bus.Stream, f segment.Format) (m *muxer, relea
 }
 
 // sequenceEpoch is when media sequence numbers were 0. Every muxer begins with
-// the half seconds since, so that the numbers of a stream go on growing after a
-// restart, or after nobody watched for a while: segments take a second at least,
-// unless publishers come and go.
+// the number of shortest segments since, so that the numbers of a stream go on
+// growing after a restart, or after nobody watched for a while: only if publishers
+// come and go all the time are there more.
 var sequenceEpoch = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 
 func (s *service) newMuxer(stream *bus.Stream, f segment.Format) *muxer {
@@ -73,7 +73,7 @@ func (s *service) newMuxer(stream *bus.Stream, f segment.Format) *muxer {
 		started: make(chan struct{}),
 		log:     s.log.With(slog.String("stream", stream.Name()), slog.String("format", string(f))),
 	}
-	first := uint64(max(0, time.Since(sequenceEpoch)/(time.Second/2)))
+	first := uint64(max(0, time.Since(sequenceEpoch)/segment.Shortest))
 	m.made = newWindow(first, set.window, int64(s.config.MaxBytes))
 	options := segment.Options{Format: f, Segment: set.segment, MaxSegment: set.maxSegment}
 	if s.config.LowLatency {
@@ -208,7 +208,7 @@ func (m *muxer) publish() {
 	m.warn()
 	s := &snapshot{
 		epoch: m.epoch, format: m.format, ended: w.ended, listed: w.listed, next: w.next,
-		target: w.target, part: m.cutter.PartTarget(), independent: w.independent,
+		target: w.target, part: m.cutter.PartTarget(), independent: w.independent, broken: m.cutter.Broken(),
 		peak: w.peak, epochTime: m.epochTime, superseded: make(chan struct{}),
 	}
 	if before != nil {

@@ -28,6 +28,7 @@ type snapshot struct {
 	// latency.
 	target, part time.Duration
 	independent  bool
+	broken       bool  // the segment to come does not continue the last
 	over         bool  // nothing follows, for the stream has ended
 	failed       error // nothing follows, though the stream may go on: why
 	peak         float64
@@ -97,13 +98,15 @@ func (s *snapshot) media() *playlist.Media {
 		open.Open = true
 		m.Segments = append(m.Segments, open)
 	}
+	m.HintBreaks = s.broken || s.open != nil && parts == 0 && s.open.Discontinuity
 	m.Hint = partName(s.epoch, s.next, parts, s.format)
 	return m
 }
 
 func (s *snapshot) segment(p *piece, parts bool) playlist.Segment {
 	out := playlist.Segment{
-		URI: segmentName(s.epoch, p.number, s.format), Duration: p.duration, Discontinuity: p.Discontinuity, Gap: p.gap(),
+		URI: segmentName(s.epoch, p.number, s.format), Duration: p.duration, Discontinuity: p.Discontinuity,
+		Gap:  p != s.open && p.gap(), // what is open may get media yet
 		Time: s.epochTime.Add(time.Duration(p.Start)),
 	}
 	if p.Init != nil {
@@ -201,6 +204,10 @@ func (s *snapshot) initBytes(number int) []byte {
 	return nil
 }
 
+// bandwidthRoom is how many times the peak so far is announced: the first viewer
+// comes when there is one segment, and later ones will be denser.
+const bandwidthRoom = 1.25
+
 // variant returns what the multivariant playlist says of the media playlist at
 // uri.
 func (s *snapshot) variant(uri string) playlist.Variant {
@@ -220,7 +227,7 @@ func (s *snapshot) variant(uri string) playlist.Variant {
 	if all > 0 {
 		v.AverageBandwidth = uint64(math.Ceil(float64(size) * 8 / all.Seconds()))
 	}
-	v.Bandwidth = max(v.AverageBandwidth, uint64(math.Ceil(s.peak))) // there may be no peak yet
+	v.Bandwidth = uint64(math.Ceil(bandwidthRoom * max(s.peak, float64(v.AverageBandwidth)))) // there may be no peak yet
 	for _, t := range newest.Tracks {
 		if name, ok := mime.Codec(t); ok {
 			v.Codecs = append(v.Codecs, name)

@@ -77,7 +77,7 @@ func TestRestart(t *testing.T) {
 		return r, r.playlist(r.open(""))
 	}
 	_, before := open()
-	// Numbers go on from the clock, in half seconds; the first server's segments are
+	// Numbers go on from the clock, by the shortest segments; the first server's segments are
 	// ahead of it, since the test is faster than real time.
 	after, l := open()
 	for _, s := range before.Segments {

@@ -43,18 +43,8 @@ func (p *piece) join() {
 
 func (p *piece) end() int64 { return p.Start + int64(p.duration) }
 
-// gap reports whether there is no media in p.
+// gap reports whether there is no media in p, as far as it goes.
 func (p *piece) gap() bool { return p.size == 0 }
-
-// independent reports whether p can be decoded alone.
-func (p *piece) independent() bool {
-	for _, part := range p.parts {
-		if part.Pictures > 0 {
-			return part.Independent
-		}
-	}
-	return true
-}
 
 // window is the segments that a muxer keeps: those in the playlist and, so that
 // players can finish what they began, those that left it not long ago. It is the
@@ -72,7 +62,7 @@ type window struct {
 	next        uint64        // number of the next segment
 	breaks      uint64        // discontinuities so far
 	bytes       int64
-	independent bool          // all segments so far were
+	independent bool          // all segments so far begin with a key frame
 	peak        float64       // see measure
 	overlong    time.Duration // the newest segment that no key frame followed; 0 if there was none
 	capped      bool          // segments left for want of room
@@ -106,6 +96,9 @@ func (w *window) piece(h segment.Head) *piece {
 
 // Part implements segment.Sink.
 func (w *window) Part(p *segment.Part) {
+	if w.open.pictures == 0 && p.Pictures > 0 && !p.Independent {
+		w.independent = false
+	}
 	w.open.add(p)
 	w.bytes += int64(len(p.Bytes))
 	w.counts.parts++
@@ -116,7 +109,6 @@ func (w *window) End() {
 	p := w.open
 	w.open = nil
 	p.join()
-	w.independent = w.independent && p.independent()
 	w.add(p)
 }
 

@@ -60,6 +60,22 @@ func TestWindowIsCapped(t *testing.T) {
 	}
 }
 
+// TestIndependent: a playlist does not claim that segments can be decoded alone
+// from the first part on with which that is not so.
+func TestIndependent(t *testing.T) {
+	w := newWindow(0, 3, 1<<20)
+	fill(w, 2, 100)
+	w.Begin(segment.Head{Start: w.newest()})
+	w.Part(&segment.Part{Duration: time.Second, Bytes: []byte("sound")})
+	if !w.independent {
+		t.Error("sound needs a key frame")
+	}
+	w.Part(&segment.Part{Duration: time.Second, Bytes: []byte("picture"), Pictures: 1})
+	if w.independent {
+		t.Error("the open segment begins without key frame, and is said to be independent")
+	}
+}
+
 // TestPeak: what counts is the densest run of about a target duration, so a lone
 // key frame counts together with its neighbours only.
 func TestPeak(t *testing.T) {

@@ -44,8 +44,9 @@ func startDecoder(t *testing.T, address string) *decoder {
 }
 
 // TestFullHLSReturn: a publisher drops, stays away for longer than a segment, and
-// comes back with pictures of another size. hls.js and ffmpeg go on, and what validators load beside them keeps to the
-// specification until the stream's end.
+// comes back with pictures of another size. hls.js in both modes and ffmpeg go
+// on, and what validators load beside them keeps to the specification until the
+// stream's end.
 func TestFullHLSReturn(t *testing.T) {
 	t.Parallel()
 	s := startServer(t, settings{"stream.grace": "8s"})
@@ -55,7 +56,8 @@ func TestFullHLSReturn(t *testing.T) {
 	low := openHLS(t, hlsAddress(s, "fmp4"), "")
 	// ffmpeg skips the second init section of fragmented MP4.
 	overTS := startDecoder(t, hlsAddress(s, "ts"))
-	pages := map[string]*browser{"low latency": low}
+	plain := openHLS(t, hlsAddress(s, "ts"), "&plain")
+	pages := map[string]*browser{"low latency": low, "plain ts": plain}
 	for name, b := range pages {
 		b.eventually(t, 30*time.Second, name+" plays", currentTime+" > 2")
 	}
@@ -114,7 +116,7 @@ func startValidators(t *testing.T, s *server) chan namedReport {
 func TestFullHLSValidatedOverHTTP2(t *testing.T) {
 	t.Parallel()
 	s, address := startHTTPS(t)
-	s.publish(t, simpleClip, "live/test", publishOptions{})
+	s.publish(t, hardClip, "live/test", publishOptions{})
 	ctx, stop := context.WithTimeout(t.Context(), 15*time.Second)
 	defer stop()
 	v := hlstest.Validator{Client: http2Client()}

@@ -83,8 +83,12 @@ func (l *Playlist) checkParts(wrong func(string, ...any)) {
 
 func (l *Playlist) checkPartsOf(s Segment, complete bool, wrong func(string, ...any)) {
 	var sum time.Duration
+	gaps := 0
 	for i, p := range s.Parts {
 		sum += p.Duration
+		if p.Gap {
+			gaps++
+		}
 		last := complete && i == len(s.Parts)-1
 		beforeGap := i+1 < len(s.Parts) && s.Parts[i+1].Gap
 		if p.Duration > l.PartTarget {
@@ -93,6 +97,9 @@ func (l *Playlist) checkPartsOf(s Segment, complete bool, wrong func(string, ...
 		if p.Duration*100 < l.PartTarget*85 && !last && !p.Independent && !p.Gap && !beforeGap {
 			wrong("part %s lasts only %v, the target is %v", p.URI, p.Duration, l.PartTarget)
 		}
+	}
+	if media := gaps < len(s.Parts); complete && len(s.Parts) > 0 && media == s.Gap || !complete && s.Gap { // 4.4.4.7
+		wrong("segment %d: a gap: %v, but %d of its %d parts are, complete: %v", s.Number, s.Gap, gaps, len(s.Parts), complete)
 	}
 	if n := time.Duration(len(s.Parts) + 1); complete && n > 1 && (sum-s.Duration).Abs() > n*rounding {
 		wrong("segment %d lasts %v, its parts %v", s.Number, s.Duration, sum)
@@ -147,6 +154,9 @@ func (l *Playlist) CheckAfter(before *Playlist) (problems []string) {
 
 // checkOpenAfter checks that the segment that was open became what it promised.
 func (l *Playlist) checkOpenAfter(before *Playlist, wrong func(string, ...any)) {
+	if before.Hint != "" {
+		l.checkHinted(before, wrong)
+	}
 	if before.Open == nil {
 		return
 	}
@@ -164,6 +174,21 @@ func (l *Playlist) checkOpenAfter(before *Playlist, wrong func(string, ...any)) 
 	}
 	if i := len(before.Open.Parts); i < len(now.Parts) && before.Hint != "" && now.Parts[i].URI != before.Hint {
 		wrong("part %s was hinted at as %s", now.Parts[i].URI, before.Hint)
+	}
+}
+
+// checkHinted checks that a discontinuity was told together with the hint at its
+// first part: players number what is hinted at, and give up if the number changes.
+func (l *Playlist) checkHinted(before *Playlist, wrong func(string, ...any)) {
+	told := before.Open != nil && before.Open.Discontinuity
+	next := before.Sequence + uint64(len(before.Segments))
+	for _, s := range l.Segments {
+		if s.Number == next && s.Discontinuity != told {
+			wrong("segment %d: a discontinuity: %v, when it was hinted at: %v", next, s.Discontinuity, told)
+		}
+	}
+	if l.Open != nil && l.Open.Number == next && l.Open.Discontinuity != told {
+		wrong("open segment %d: a discontinuity: %v, when it was hinted at: %v", next, l.Open.Discontinuity, told)
 	}
 }
 

@@ -210,6 +210,8 @@ func (v *Validator) segment(ctx context.Context, l *Playlist, s Segment) {
 	if s.Gap {
 		v.report.Gaps++
 		v.load(ctx, s.URI, true)
+		clear(v.ends) // what follows goes on somewhere, and maybe with another map
+		v.mapping = ""
 		return
 	}
 	v.report.Segments++

@@ -22,6 +22,10 @@ type Media struct {
 	Segments []Segment
 	// Hint is the URI of the part that comes next; empty for none.
 	Hint string
+	// HintBreaks says that this part begins a segment that does not continue the
+	// last one. Players that count discontinuities want to know it as soon as they
+	// know of the part.
+	HintBreaks bool
 	// Ended says that nothing will be added.
 	Ended bool
 }
@@ -55,6 +59,7 @@ type Part struct {
 }
 
 const (
+	tagDiscontinuity = "#EXT-X-DISCONTINUITY\n"
 	// holdBack is how many target durations players stay away from the end
 	// (HOLD-BACK, 4.4.3.8); less is not allowed.
 	holdBack = 3
@@ -98,6 +103,9 @@ func (m *Media) Append(dst []byte) []byte {
 	case m.Ended:
 		dst = append(dst, "#EXT-X-ENDLIST\n"...)
 	case m.Hint != "":
+		if m.HintBreaks {
+			dst = append(dst, tagDiscontinuity...)
+		}
 		dst = appendQuoted(dst, "#EXT-X-PRELOAD-HINT:TYPE=PART,URI", m.Hint)
 		dst = append(dst, '\n')
 	}
@@ -117,7 +125,7 @@ func (m *Media) version() int {
 // segment stands before its first part, since it applies to that too.
 func (s *Segment) append(dst []byte, before string) []byte {
 	if s.Discontinuity {
-		dst = append(dst, "#EXT-X-DISCONTINUITY\n"...)
+		dst = append(dst, tagDiscontinuity...)
 	}
 	if s.Map != "" && s.Map != before {
 		dst = appendQuoted(dst, "#EXT-X-MAP:URI", s.Map)

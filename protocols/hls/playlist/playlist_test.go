@@ -29,6 +29,21 @@ func TestMedia(t *testing.T) {
 #EXTINF:1.999999,
 8.ts
 `},
+		{"a discontinuity to come", Media{
+			TargetDuration: 2 * time.Second, PartTarget: 200 * ms, Hint: "1.0.ts", HintBreaks: true,
+			Segments: []Segment{{URI: "0.ts", Duration: 2 * time.Second}},
+		}, `#EXTM3U
+#EXT-X-VERSION:3
+#EXT-X-TARGETDURATION:2
+#EXT-X-SERVER-CONTROL:CAN-BLOCK-RELOAD=YES,HOLD-BACK=6.0,PART-HOLD-BACK=0.6
+#EXT-X-PART-INF:PART-TARGET=0.2
+#EXT-X-MEDIA-SEQUENCE:0
+#EXT-X-DISCONTINUITY-SEQUENCE:0
+#EXTINF:2.0,
+0.ts
+#EXT-X-DISCONTINUITY
+#EXT-X-PRELOAD-HINT:TYPE=PART,URI="1.0.ts"
+`},
 		{"low latency", Media{
 			TargetDuration: 4 * time.Second, PartTarget: 200 * ms, Sequence: 1, DiscontinuitySequence: 2, Hint: "3.1.m4s",
 			Segments: []Segment{

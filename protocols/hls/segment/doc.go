@@ -25,7 +25,8 @@ type Head struct {
 	// Layout holds the tracks in it.
 	Layout *av.Layout
 	// Discontinuity says that it does not continue the segment before: another
-	// publisher, other tracks, or frames that were missed.
+	// publisher, other tracks, or frames that were missed. After a pause it is the
+	// first gap that has it, and what follows continues the gap.
 	Discontinuity bool
 }
 

@@ -1,6 +1,7 @@
 package segment
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"slices"
@@ -13,8 +14,8 @@ import (
 // Options say how a Segmenter cuts.
 type Options struct {
 	Format Format
-	// Segment is how long a segment is at least: it ends at the first key frame
-	// after that.
+	// Segment is how long a segment should be at least: it ends at the first key
+	// frame after that, or at an earlier one if the next may come too late.
 	Segment time.Duration
 	// MaxSegment is how long a segment may become for want of a key frame.
 	MaxSegment time.Duration
@@ -22,10 +23,14 @@ type Options struct {
 	Part time.Duration
 }
 
+// Shortest is how long a segment is at least, but for those that are broken off.
+const Shortest = time.Duration(late)
+
 const (
-	// early is how much sooner than Options.Segment a key frame may come, for
-	// key frames do not come to the millisecond.
-	early = int64(50 * time.Millisecond)
+	// A segment that lasts Options.Segment but for 1/early of it is long enough,
+	// for key frames do not come to the millisecond: encoders that put B-frames
+	// before them move them by a few pictures.
+	early = 10
 	// late is how far a segment may exceed the target duration: less than half a
 	// second, since durations are rounded to seconds to compare (4.4.3.1).
 	late = int64(400 * time.Millisecond)
@@ -61,6 +66,8 @@ type Segmenter struct {
 	inits   int
 	pace    pace
 
+	gop     int64 // the longest distance of starts so far, ns
+	start   int64 // the newest one
 	target  int64 // the longest segment, ns; 0 until the first one has ended
 	open    bool
 	segment int64 // where the open segment begins
@@ -120,7 +127,7 @@ func (s *Segmenter) Push(f *av.Frame, l *av.Layout, start bool) error {
 	}
 	switch {
 	case !s.open && start:
-		s.begin(f.DTS)
+		s.resume(f.DTS)
 	case s.open && q == s.leader:
 		return s.advance(f.DTS, start)
 	}
@@ -153,7 +160,7 @@ func (s *Segmenter) setLayout(l *av.Layout) error {
 	if err != nil {
 		return err
 	}
-	if s.init = nil; b != nil {
+	if b != nil && (s.init == nil || !bytes.Equal(b, s.init.Bytes)) {
 		s.init = &Init{Number: s.inits, Bytes: b}
 		s.inits++
 	}
@@ -175,6 +182,10 @@ func (s *Segmenter) begin(dts int64) {
 // advance makes the cuts that are due now that the leader has come to dts. start
 // says that a segment may begin there.
 func (s *Segmenter) advance(dts int64, start bool) error {
+	if start {
+		s.gop = max(s.gop, dts-s.start)
+		s.start = dts
+	}
 	if s.pace.part == 0 {
 		if dts-s.leader.frames[0].DTS < measuredParts*s.wantedPart() {
 			return nil
@@ -184,7 +195,7 @@ func (s *Segmenter) advance(dts int64, start bool) error {
 	for {
 		length := dts - s.segment
 		switch {
-		case start && length >= int64(s.o.Segment)-early && length <= s.limit():
+		case start && s.longEnough(length) && length <= s.limit():
 			return s.cut(dts)
 		case length+s.pace.frame/2 > s.limit():
 			if err := s.cutOverlong(dts); err != nil {
@@ -194,6 +205,14 @@ func (s *Segmenter) advance(dts int64, start bool) error {
 		}
 		return s.closeParts(dts)
 	}
+}
+
+// longEnough reports whether a segment of this length should end at the start
+// that has come: it is as long as wanted, or would become too long until the
+// next start, as far as the stream has shown.
+func (s *Segmenter) longEnough(length int64) bool {
+	next := length + min(s.gop, s.limit()-int64(Shortest))
+	return length >= int64(s.o.Segment)*(early-1)/early || next > s.limit()
 }
 
 // wantedPart is what the pace is measured for, in ns. Without parts only the
@@ -273,11 +292,11 @@ func (s *Segmenter) finish(border int64, all bool) error {
 	return nil
 }
 
-// targetFor returns the target duration that fits a first segment of this
-// length: the stream's GOPs, as it seems. One that was broken off does not tell.
+// targetFor returns the target duration that fits a first segment of this length
+// and the GOPs so far. A segment that was broken off does not tell.
 func (s *Segmenter) targetFor(length int64, broken bool) int64 {
 	const second, slack = int64(time.Second), int64(100 * time.Millisecond)
-	length = max(length, int64(s.o.Segment))
+	length = max(length, int64(s.o.Segment), min(s.gop, int64(s.o.MaxSegment)))
 	if broken {
 		length = max(length, int64(s.o.MaxSegment))
 	}
@@ -322,7 +341,7 @@ func (s *Segmenter) emit(border int64, all bool) error {
 }
 
 // Break ends the open segment with all frames that there are: their publisher
-// left, or frames were missed. The next segment is a discontinuity.
+// left, or frames were missed. The next segment, a gap or not, is a discontinuity.
 func (s *Segmenter) Break() error {
 	if s.open {
 		end := s.part
@@ -335,11 +354,11 @@ func (s *Segmenter) Break() error {
 		if err := s.breakAt(end); err != nil {
 			return err
 		}
+		s.discontinuity = true
 	}
 	for _, q := range s.queues {
 		q.frames = nil
 	}
-	s.discontinuity = s.began
 	return nil
 }
 
@@ -370,11 +389,35 @@ func (s *Segmenter) Gap(until int64) error {
 		return nil
 	}
 	for s.after+s.target <= until {
-		s.sink.Gap(Head{Start: s.after, Init: s.init, Layout: s.carried}, time.Duration(s.target))
-		s.after += s.target
+		s.gap(s.target)
 	}
 	return nil
 }
+
+// gap adds a segment without media.
+func (s *Segmenter) gap(d int64) {
+	s.sink.Gap(Head{Start: s.after, Init: s.init, Layout: s.carried, Discontinuity: s.discontinuity}, time.Duration(d))
+	s.discontinuity = false
+	s.after += d
+}
+
+// resume opens a segment at dts after a pause, if there was one. After a gap that
+// was shown, the rest of the pause is one too: nothing is missing in between, so
+// that the segment needs no discontinuity of its own.
+func (s *Segmenter) resume(dts int64) {
+	if s.began && !s.discontinuity {
+		for s.after < dts {
+			s.gap(min(dts-s.after, s.target))
+		}
+		s.discontinuity = s.after > dts
+	}
+	s.start = dts
+	s.begin(dts)
+}
+
+// Broken reports whether the segment that comes next will be a discontinuity. If
+// none is open, that is known before it begins.
+func (s *Segmenter) Broken() bool { return !s.open && s.discontinuity }
 
 // End returns where the newest segment ended on the stream's timeline, in ns, if
 // none is open.

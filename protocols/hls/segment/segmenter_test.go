@@ -358,6 +358,54 @@ func TestOverlongGOP(t *testing.T) {
 	s.compare(r, false)
 }
 
+// TestUnevenGOPs: every segment begins with a key frame as long as no GOP is
+// longer than those at the start. The target duration leaves no more room than it
+// must, for players stay away from the end by multiples of it.
+func TestUnevenGOPs(t *testing.T) {
+	const fps = 25
+	for _, tt := range []struct {
+		name   string
+		keys   []int // pictures from one key frame to the next, again and again
+		target time.Duration
+	}{
+		{"open GOP", []int{50, 50, 49, 48, 52, 49, 50, 47}, 2 * time.Second},
+		{"scene cuts", []int{50, 20, 50, 7, 50, 50, 38, 11, 11, 11, 50, 50}, 2 * time.Second},
+		{"a scene cut at once", []int{10, 50, 50, 24, 26, 50}, 3 * time.Second},
+		{"shorter than segments", []int{30, 30, 12, 30, 2, 30}, 3 * time.Second},
+		{"longer than segments", []int{90, 90, 30, 15, 90, 60}, 4 * time.Second},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			s, r := newSource(t, lowLatency(), videoTrack(), audioTrack())
+			video, next, n := s.layout.Tracks[0], 0, 0
+			for i := range 60 * fps {
+				key := i == next
+				if key {
+					next += tt.keys[n%len(tt.keys)]
+					n++
+				}
+				s.push(video, int64(i)*sec/fps, key, key)
+				s.push(s.layout.Tracks[1], int64(i)*sec/fps, false, false)
+			}
+			if got := s.s.Target(); got != tt.target {
+				t.Errorf("target duration %v, want %v", got, tt.target)
+			}
+			if r.overlong > 0 {
+				t.Errorf("%d segments were cut without key frame", r.overlong)
+			}
+			for i, seg := range r.segments[:len(r.segments)-1] {
+				if !seg.parts[0].Independent || seg.length < Shortest {
+					t.Errorf("segment %d, %v long, begins with a key frame: %v", i, seg.length, seg.parts[0].Independent)
+				}
+			}
+			if err := s.s.Break(); err != nil {
+				t.Fatal(err)
+			}
+			r.check(s.s)
+			s.compare(r, false)
+		})
+	}
+}
+
 func TestAudioOnly(t *testing.T) {
 	for _, f := range []Format{FMP4, TS} {
 		t.Run(string(f), func(t *testing.T) {
@@ -394,8 +442,15 @@ func TestAudioOnly(t *testing.T) {
 	}
 }
 
-// TestReturn: a publisher leaves and another comes after a while.
+// TestReturn: a publisher leaves and another comes after a while, with pictures
+// of the same size or of another.
 func TestReturn(t *testing.T) {
+	for name, width := range map[string]int{"the same": 64, "other": 128} {
+		t.Run(name, func(t *testing.T) { testReturn(t, width) })
+	}
+}
+
+func testReturn(t *testing.T, width int) {
 	s, r := newSource(t, lowLatency(), videoTrack(), audioTrack())
 	s.play(5, 50, fps(25, 1))
 	if err := s.s.Break(); err != nil {
@@ -403,6 +458,9 @@ func TestReturn(t *testing.T) {
 	}
 	ended := len(r.segments)
 	end := s.s.End()
+	if !s.s.Broken() {
+		t.Error("what comes next is said to continue what the publisher sent")
+	}
 	if end < 5*sec-40*ms || end > 5*sec+40*ms {
 		t.Errorf("ended at %v", time.Duration(end))
 	}
@@ -415,14 +473,20 @@ func TestReturn(t *testing.T) {
 	if gaps := len(r.segments) - ended; gaps != 2 {
 		t.Fatalf("%d gaps, want 2", gaps)
 	}
-	s.layout = &av.Layout{Epoch: 2, Tracks: []*av.Track{videoTrack(), audioTrack()}, Ready: true}
-	s.play(5, 50, func(n int) int64 { return end + 5500*ms + int64(n)*40*ms })
-	back := r.segments[ended+2]
-	if !back.Discontinuity || back.Init.Number != 1 || back.Start != end+5500*ms {
-		t.Errorf("after the gap: %+v", back.Head)
+	video, init := videoTrack(), 0
+	if video.Width != width {
+		video.Width, init = width, 1
 	}
-	if r.segments[ended].Discontinuity || r.segments[ended].Init.Number != 0 {
-		t.Errorf("the gap: %+v", r.segments[ended].Head)
+	s.layout = &av.Layout{Epoch: 2, Tracks: []*av.Track{video, audioTrack()}, Ready: true}
+	s.play(5, 50, func(n int) int64 { return end + 5500*ms + int64(n)*40*ms })
+	// The gaps go on up to the return, and the first one is the discontinuity.
+	for i, length := range []time.Duration{2 * time.Second, 2 * time.Second, 1500 * time.Millisecond} {
+		if g := r.segments[ended+i]; !g.gap || g.length != length || g.Discontinuity != (i == 0) || i < 2 && g.Init.Number != 0 {
+			t.Errorf("gap %d: %+v, %v long", i, g.Head, g.length)
+		}
+	}
+	if back := r.segments[ended+3]; back.gap || back.Discontinuity || back.Init.Number != init || back.Start != end+5500*ms {
+		t.Errorf("after the gap: %+v", back.Head)
 	}
 	if err := s.s.Break(); err != nil {
 		t.Fatal(err)
