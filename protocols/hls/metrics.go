@@ -11,6 +11,7 @@ import (
 type metrics struct {
 	segments, parts, bytes *prometheus.CounterVec
 	missing, cut           prometheus.Counter
+	oversized              prometheus.Counter
 	all                    []prometheus.Collector
 }
 
@@ -27,14 +28,15 @@ func newMetrics(s *service) *metrics {
 		return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, f)
 	}
 	m := &metrics{
-		segments: vec("weir_hls_segments_total", "Segments that were made, gaps included."),
-		parts:    vec("weir_hls_parts_total", "Parts that were made."),
-		bytes:    vec("weir_hls_media_bytes_sent_total", "Bytes of segments and parts that were sent."),
-		missing:  counter("weir_hls_not_found_total", "Requests for media that never existed, has expired or did not come."),
-		cut:      counter("weir_hls_answers_cut_total", "Answers that a viewer did not take to the end."),
+		segments:  vec("weir_hls_segments_total", "Segments that were made, gaps included."),
+		parts:     vec("weir_hls_parts_total", "Parts that were made."),
+		bytes:     vec("weir_hls_media_bytes_sent_total", "Bytes of segments and parts that were sent."),
+		missing:   counter("weir_hls_not_found_total", "Requests for media that never existed, has expired or did not come."),
+		cut:       counter("weir_hls_answers_cut_total", "Answers that a viewer did not take to the end."),
+		oversized: counter("weir_hls_oversized_frames_total", "Frames left out of MPEG-TS because they are too large for it."),
 	}
 	m.all = []prometheus.Collector{
-		m.segments, m.parts, m.bytes, m.missing, m.cut,
+		m.segments, m.parts, m.bytes, m.missing, m.cut, m.oversized,
 		gauge("weir_hls_muxers", "Streams that are being cut, each format counted.", func() float64 { n, _ := s.held(); return float64(n) }),
 		gauge("weir_hls_held_bytes", "Bytes of the segments that are kept.", func() float64 { _, b := s.held(); return float64(b) }),
 		gauge("weir_hls_blocked_requests", "Requests that wait for a stream, a playlist or a part.", func() float64 { return float64(s.blocked.Load()) }),

@@ -40,6 +40,7 @@ type muxer struct {
 	cutter    *segment.Segmenter
 	made      *window
 	counted   counts    // what was published
+	opened    int64     // bytes of frames since the newest segment began, about
 	epochTime time.Time // of 0 on the stream's timeline
 	placed    bool      // epochTime is valid
 	lastTime  int64     // the newest DTS, and when it arrived
@@ -157,7 +158,33 @@ func (m *muxer) handle(item bus.Item) error {
 	}
 	m.away.Stop()
 	m.lastTime, m.arrived = max(m.lastTime, f.DTS), f.Arrival
-	return m.cutter.Push(f, item.Layout, item.Start)
+	if m.format == segment.TS && f.Track.Codec == av.AAC && len(f.Payload) > maxAAC {
+		m.service.metrics.oversized.Inc()
+		return nil
+	}
+	return m.push(f, item)
+}
+
+// maxAAC is the largest frame of AAC in MPEG-TS, in bytes: ADTS has 13 bits for it
+// and its header of 7 bytes (ISO/IEC 13818-7, 6.2.2).
+const maxAAC = 1<<13 - 1 - 7
+
+// push cuts at f. A segment that takes half of hls.max_bytes is broken off, so that
+// it and the one before, which stays in any case, do not take more. The caller
+// locks.
+func (m *muxer) push(f *av.Frame, item bus.Item) error {
+	ended := m.made.counts.segments
+	if err := m.cutter.Push(f, item.Layout, item.Start); err != nil {
+		return err
+	}
+	if m.opened += int64(len(f.Payload)); m.made.counts.segments != ended || m.made.open == nil {
+		m.opened = 0
+	}
+	if m.opened <= m.made.maxBytes/2 {
+		return nil
+	}
+	m.opened, m.made.capped = 0, true
+	return m.cutter.Break()
 }
 
 // gapPatience is how much later than it is due a gap is shown. The frames of a
@@ -239,7 +266,7 @@ func (m *muxer) warn() {
 	}
 	if m.made.capped && !m.warned.capped {
 		m.warned.capped = true
-		m.log.Warn("hls segments are dropped before their time: hls.max_bytes is too small for the stream",
+		m.log.Warn("hls segments are cut short or dropped before their time: hls.max_bytes is too small for the stream",
 			slog.Int64("max_bytes", m.made.maxBytes))
 	}
 }

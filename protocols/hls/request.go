@@ -85,13 +85,7 @@ func (s *service) serveIndex(w http.ResponseWriter, r *http.Request, name string
 		s.fail(w, r, v, err)
 		return
 	}
-	h := w.Header()
-	h.Set("Content-Type", playlist.ContentType)
-	h.Set("Cache-Control", "no-store") // it is this viewer's
-	if v.id == "" {
-		h.Set("Cache-Control", cacheShortly)
-	}
-	s.write(w, r, v.counter(), text)
+	s.writeIndex(w, r, v, text)
 }
 
 // serveIndexHead answers without waiting, and makes no session.
@@ -104,8 +98,7 @@ func (s *service) serveIndexHead(w http.ResponseWriter, r *http.Request, q url.V
 		writeError(w, reason.Wrap(reason.StreamNotFound, fmt.Errorf("nobody publishes %q", name)))
 		return
 	}
-	w.Header().Set("Content-Type", playlist.ContentType)
-	w.Header().Set("Cache-Control", "no-store")
+	s.indexHeader(w.Header())
 }
 
 // index returns the multivariant playlist for v, once there is media.

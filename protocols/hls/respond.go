@@ -1,6 +1,9 @@
 package hls
 
 import (
+	"bytes"
+	"compress/gzip"
+	"hash/fnv"
 	"net/http"
 	"strconv"
 	"strings"
@@ -21,11 +24,27 @@ const (
 	cacheLong = "public, max-age=86400, immutable"
 )
 
+// indexHeader sets what is the same for all answers with index.m3u8.
+func (s *service) indexHeader(h http.Header) {
+	h.Set("Content-Type", playlist.ContentType)
+	h.Set("Cache-Control", "no-store") // it is one viewer's
+	if s.config.Sessions == SessionsOff {
+		h.Set("Cache-Control", cacheShortly)
+	}
+}
+
+// writeIndex answers with the multivariant playlist.
+func (s *service) writeIndex(w http.ResponseWriter, r *http.Request, v *viewer, text []byte) {
+	s.indexHeader(w.Header())
+	sum := fnv.New64a()
+	_, _ = sum.Write(text) // never fails
+	s.writeText(w, r, v, strconv.FormatUint(sum.Sum64(), 16), text, func() []byte { return s.compress(text) })
+}
+
 // writePlaylist answers with the media playlist.
 func (s *service) writePlaylist(w http.ResponseWriter, r *http.Request, v *viewer, newest *snapshot, want directives) {
 	h := w.Header()
 	h.Set("Content-Type", playlist.ContentType)
-	h.Add("Vary", "Accept-Encoding")
 	switch {
 	case v.id != "":
 		h.Set("Cache-Control", "private, no-cache")
@@ -36,18 +55,42 @@ func (s *service) writePlaylist(w http.ResponseWriter, r *http.Request, v *viewe
 	default:
 		h.Set("Cache-Control", cacheShortly)
 	}
-	tag, text := newest.etag(), newest.playlist()
-	if acceptsGzip(r) {
-		tag, text = tag+"-gz", newest.compressedPlaylist(&s.writers)
-		h.Set("Content-Encoding", "gzip")
+	s.writeText(w, r, v, newest.etag(), newest.playlist(), func() []byte { return newest.compressedPlaylist(s.compress) })
+}
+
+// writeText answers with a playlist that tag names: compressed, to who accepts
+// that, and with 304 to who has it.
+func (s *service) writeText(w http.ResponseWriter, r *http.Request, v *viewer, tag string, text []byte, compressed func() []byte) {
+	h := w.Header()
+	h.Add("Vary", "Accept-Encoding")
+	zip := acceptsGzip(r)
+	if zip {
+		tag += "-gz"
 	}
 	h.Set("ETag", `"`+tag+`"`)
 	if matches(r, tag) {
-		h.Del("Content-Encoding")
 		w.WriteHeader(http.StatusNotModified)
 		return
 	}
+	if zip {
+		h.Set("Content-Encoding", "gzip")
+		text = compressed()
+	}
 	s.write(w, r, v.counter(), text)
+}
+
+// compress returns text by gzip.
+func (s *service) compress(text []byte) []byte {
+	w, ok := s.writers.Get().(*gzip.Writer)
+	if !ok {
+		w = gzip.NewWriter(nil)
+	}
+	defer s.writers.Put(w)
+	var b bytes.Buffer
+	w.Reset(&b)
+	_, _ = w.Write(text) // a Buffer takes everything
+	_ = w.Close()
+	return b.Bytes()
 }
 
 // acceptsGzip reads Accept-Encoding (RFC 9110, 12.5.3).

@@ -1,8 +1,6 @@
 package hls
 
 import (
-	"bytes"
-	"compress/gzip"
 	"fmt"
 	"math"
 	"sync"
@@ -52,20 +50,9 @@ func (s *snapshot) playlist() []byte {
 	return s.text
 }
 
-// compressedPlaylist returns the same by gzip, compressed once for all who ask.
-func (s *snapshot) compressedPlaylist(writers *sync.Pool) []byte {
-	s.compressed.Do(func() {
-		w, ok := writers.Get().(*gzip.Writer)
-		if !ok {
-			w = gzip.NewWriter(nil)
-		}
-		defer writers.Put(w)
-		var b bytes.Buffer
-		w.Reset(&b)
-		_, _ = w.Write(s.playlist()) // a Buffer takes everything
-		_ = w.Close()
-		s.gzipped = b.Bytes()
-	})
+// compressedPlaylist returns the same compressed, once for all who ask.
+func (s *snapshot) compressedPlaylist(compress func([]byte) []byte) []byte {
+	s.compressed.Do(func() { s.gzipped = compress(s.playlist()) })
 	return s.gzipped
 }
 
