@@ -2,6 +2,7 @@ package probe
 
 import (
 	"fmt"
+	"math"
 	"strings"
 )
 
@@ -36,7 +37,11 @@ func (p *printer) hls(h *HLS) {
 		parts = append(parts, fmt.Sprintf("%d of %d waited for had something new", l.BlockingNew, l.Blocking))
 	}
 	if l.Age != nil {
-		parts = append(parts, fmt.Sprintf("%.2f s behind the clock", *l.Age))
+		side := "behind"
+		if *l.Age < 0 {
+			side = "ahead of"
+		}
+		parts = append(parts, fmt.Sprintf("%.2f s %s the clock", math.Abs(*l.Age), side))
 	}
 	p.line("", "%d playlists: %s", l.Requests, strings.Join(parts, ", "))
 }
