@@ -72,7 +72,7 @@ test-all: ## test with every client, a race-detecting server, soaks and fuzzing
 	@$(MAKE) test-rest
 
 lint: $(GOLANGCI) ## lint the Go code
-	$(GOLANGCI) run --build-tags e2e ./...
+	$(GOLANGCI) run --allow-parallel-runners --build-tags e2e ./...
 
 fuzz: ## fuzz each target for FUZZ_TIME, such as 20s or 30000x
 	@test/tools/fuzz.sh $(FUZZ_TIME)
