@@ -22,7 +22,7 @@ packages() {
 # must read it.
 licence() {
   case $(tr -s ' \n\t' ' ' <"$1") in
-  *"Apache License Version 2.0"*) echo Apache-2.0 ;;
+  *"Apache License Version 2.0"* | *"Licensed under the Apache License, Version 2.0"*) echo Apache-2.0 ;;
   *"Neither the name"*"be used to endorse"*) echo BSD-3-Clause ;;
   *"Permission is hereby granted, free of charge"*) echo MIT ;;
   *) echo "unknown licence: $1" >&2; return 1 ;;
