@@ -64,6 +64,10 @@ func requireNoFatal(t *testing.T, b *browser) {
 	}
 }
 
+// reorderedClip has B-frames that are references themselves, and begins anew at
+// each key frame. Chromium's decoder cannot join in elsewhere: see docs/hls.md.
+var reorderedClip = clip{"reordered", join(lavfi(picture, noise), x264Hard[:len(x264Hard)-2], aacStereo, []string{"-shortest"})}
+
 // TestFullHLSChromium: hls.js plays each format, from another origin.
 func TestFullHLSChromium(t *testing.T) {
 	for _, tt := range []struct{ name, format, options string }{
@@ -74,7 +78,7 @@ func TestFullHLSChromium(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			s := startServer(t, nil)
-			s.publish(t, simpleClip, "live/test", publishOptions{loop: true})
+			s.publish(t, reorderedClip, "live/test", publishOptions{loop: true})
 			b := openHLS(t, hlsAddress(s, tt.format), tt.options)
 			requirePlays(t, b)
 			requireNoFatal(t, b)
@@ -87,12 +91,31 @@ func TestFullHLSChromium(t *testing.T) {
 	}
 }
 
+// TestFullHLSOpenGOP: hls.js has joined with the first picture and plays across
+// key frames whose leading pictures need what came before.
+func TestFullHLSOpenGOP(t *testing.T) {
+	for _, tt := range []struct{ name, options string }{
+		{"plain", "&first&plain"},
+		{"low-latency", "&first"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			s := startServer(t, settings{"hls.mode": "always", "hls.window": "12"})
+			s.publish(t, hardClip, "live/test", publishOptions{})
+			b := openHLS(t, hlsAddress(s, "fmp4"), tt.options)
+			b.eventually(t, 40*time.Second, "the player played four groups of pictures", playedSeconds+" > 9")
+			requirePicture(t, b)
+			requireNoFatal(t, b)
+		})
+	}
+}
+
 // TestFullHLSLowLatency: hls.js plays by parts and waited-for playlists over
 // HTTP/2, as near to the end as the playlist allows, and the server counts both.
 func TestFullHLSLowLatency(t *testing.T) {
 	t.Parallel()
 	s, address := startHTTPS(t)
-	s.publish(t, simpleClip, "live/test", publishOptions{loop: true})
+	s.publish(t, reorderedClip, "live/test", publishOptions{loop: true})
 	b := openHLS(t, "https://"+address+"/live/test/index.m3u8", "", "--ignore-certificate-errors")
 	b.call(t, "Network.enable", nil, nil)
 	blocked := false

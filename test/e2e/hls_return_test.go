@@ -54,7 +54,7 @@ func TestFullHLSReturn(t *testing.T) {
 
 	reports := startValidators(t, s)
 	low := openHLS(t, hlsAddress(s, "fmp4"), "")
-	// ffmpeg skips the second init section of fragmented MP4.
+	// ffmpeg's MP4 demuxer skips the second init section: see docs/hls.md.
 	overTS := startDecoder(t, hlsAddress(s, "ts"))
 	plain := openHLS(t, hlsAddress(s, "ts"), "&plain")
 	pages := map[string]*browser{"low latency": low, "plain ts": plain}
