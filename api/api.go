@@ -24,6 +24,8 @@ type Options struct {
 	Version   string       // such as "v0.1.0"
 	RTMPPort  int          // 0 if RTMP is off; RTMPSPort likewise
 	RTMPSPort int
+	RTSPPort  int // the same of RTSP
+	RTSPSPort int
 	// Streams returns all streams in the order they shall be listed, without
 	// viewers, which come from Sessions. It is called for each request.
 	Streams    func() []StreamInfo
@@ -105,8 +107,13 @@ type info struct {
 	UptimeS   float64 `json:"uptime_s"`
 	RTMPPort  int     `json:"rtmp_port"`
 	RTMPSPort int     `json:"rtmps_port"`
+	RTSPPort  int     `json:"rtsp_port"`
+	RTSPSPort int     `json:"rtsps_port"`
 }
 
 func (a *api) info(c *gin.Context) {
-	c.JSON(http.StatusOK, info{a.Version, time.Since(a.started).Round(time.Millisecond).Seconds(), a.RTMPPort, a.RTMPSPort})
+	c.JSON(http.StatusOK, info{
+		Version: a.Version, UptimeS: time.Since(a.started).Round(time.Millisecond).Seconds(),
+		RTMPPort: a.RTMPPort, RTMPSPort: a.RTMPSPort, RTSPPort: a.RTSPPort, RTSPSPort: a.RTSPSPort,
+	})
 }

@@ -20,6 +20,7 @@ import (
 	"github.com/weirmedia/weir/pkg/reason"
 	"github.com/weirmedia/weir/pkg/session"
 	"github.com/weirmedia/weir/protocols/rtmp"
+	"github.com/weirmedia/weir/protocols/rtsp"
 	"github.com/weirmedia/weir/web"
 )
 
@@ -33,6 +34,8 @@ type app struct {
 	token    string   // opens API and metrics from anywhere
 	rtmp     net.Addr // nil if off; rtmps likewise
 	rtmps    net.Addr
+	rtsp     net.Addr
+	rtsps    net.Addr
 	services []plugin.Service
 	ready    atomic.Bool
 }
@@ -71,8 +74,11 @@ func (a *app) start(s *settings) error {
 			return err
 		}
 		a.services = append(a.services, service)
-		if s, ok := service.(*rtmp.Server); ok {
+		switch s := service.(type) {
+		case *rtmp.Server:
 			a.rtmp, a.rtmps = s.Addr(), s.TLSAddr()
+		case *rtsp.Server:
+			a.rtsp, a.rtsps = s.Addr(), s.TLSAddr()
 		}
 	}
 	a.route(authorizer, metrics.Handler(registry, a.log))
@@ -82,7 +88,7 @@ func (a *app) start(s *settings) error {
 // route fills in what the HTTP server has besides the plugins' media.
 func (a *app) route(authorizer auth.Authorizer, exposition http.Handler) {
 	a.http.Handle("/api/", api.New(api.Options{
-		Logger: a.log, Version: version, RTMPPort: port(a.rtmp), RTMPSPort: port(a.rtmps),
+		Logger: a.log, Version: version, RTMPPort: port(a.rtmp), RTMPSPort: port(a.rtmps), RTSPPort: port(a.rtsp), RTSPSPort: port(a.rtsps),
 		Streams:  func() []api.StreamInfo { return listStreams(a.bus, a.sessions) },
 		Sessions: a.sessions, Authorizer: authorizer, Remote: a.http.Remote,
 	}))
@@ -128,6 +134,12 @@ func (a *app) printBanner(w io.Writer) {
 	}
 	if a.rtmps != nil {
 		line("", "rtmps://"+reachable(a.rtmps, 443)+"/live/test   (publish and play)")
+	}
+	if a.rtsp != nil {
+		line("", "rtsp://"+reachable(a.rtsp, 554)+"/live/test   (publish and play)")
+	}
+	if a.rtsps != nil {
+		line("", "rtsps://"+reachable(a.rtsps, 322)+"/live/test   (publish and play)")
 	}
 	if addr := a.http.Addr(); addr != nil {
 		base := "http://" + reachable(addr, 80)

@@ -16,6 +16,7 @@ import (
 	"github.com/weirmedia/weir/pkg/reason"
 	"github.com/weirmedia/weir/pkg/session"
 	"github.com/weirmedia/weir/protocols/rtmp"
+	"github.com/weirmedia/weir/protocols/rtsp"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -40,6 +41,7 @@ func startServer(t testing.TB, configure func(*settings)) *testServer {
 	before := measure(t)
 	s := defaultSettings()
 	s.rtmp().Listen = "127.0.0.1:0"
+	s.rtsp().Listen, s.rtsp().UDPListen = "127.0.0.1:0", "127.0.0.1:0"
 	s.http.Listen = "127.0.0.1:0"
 	s.shutdown.Timeout = config.Duration(patience)
 	if configure != nil {
@@ -74,6 +76,16 @@ func (s *settings) rtmp() *rtmp.Config {
 		}
 	}
 	panic("there is no section rtmp")
+}
+
+// rtsp returns the section "rtsp".
+func (s *settings) rtsp() *rtsp.Config {
+	for _, p := range s.plugins {
+		if c, ok := p.config.(*rtsp.Config); ok {
+			return c
+		}
+	}
+	panic("there is no section rtsp")
 }
 
 // url returns the RTMP URL of a stream.

@@ -7,12 +7,14 @@ import (
 	"github.com/weirmedia/weir/protocols/httpmp4"
 	"github.com/weirmedia/weir/protocols/httpts"
 	"github.com/weirmedia/weir/protocols/rtmp"
+	"github.com/weirmedia/weir/protocols/rtsp"
 )
 
 // plugins is the table of protocols, in the order in which they start.
 func plugins() []plugin.Plugin {
 	return []plugin.Plugin{
 		{Section: "rtmp", New: rtmp.New},
+		{Section: "rtsp", New: rtsp.New},
 		{Section: "httpflv", New: httpflv.New},
 		{Section: "httpts", New: httpts.New},
 		{Section: "httpmp4", New: httpmp4.New},

@@ -116,7 +116,7 @@ func startDemo(t *testing.T) *weir {
 	w.env = append(w.env, "PATH="+programs+string(os.PathListSeparator)+os.Getenv("PATH"), "SDL_VIDEODRIVER=dummy", "SDL_AUDIODRIVER=dummy")
 
 	server := w.command("exec weir demo")
-	server.cmd.Env = append(server.cmd.Env, "WEIR_RTMP_LISTEN="+w.rtmp, "WEIR_HTTP_LISTEN="+w.http)
+	server.cmd.Env = append(server.cmd.Env, "WEIR_RTMP_LISTEN="+w.rtmp, "WEIR_RTSP_LISTEN=off", "WEIR_HTTP_LISTEN="+w.http)
 	server.start(t)
 	t.Cleanup(func() {
 		server.interrupt()

@@ -115,7 +115,7 @@ func TestFullCommands(t *testing.T) {
 func TestFullDemo(t *testing.T) {
 	t.Parallel()
 	s := &server{dir: t.TempDir(), rtmp: freeAddress(t), http: freeAddress(t)}
-	s.process = runWeir(t, s.dir, settings{"rtmp.listen": s.rtmp, "http.listen": s.http, "stream.wait": "10s"}.yaml(), 3*time.Minute, "demo")
+	s.process = runWeir(t, s.dir, settings{"rtmp.listen": s.rtmp, "http.listen": s.http, "rtsp.listen": "off", "stream.wait": "10s"}.yaml(), 3*time.Minute, "demo")
 	eventually(t, 20*time.Second, "live/demo is live", func() bool {
 		conn, err := net.Dial("tcp", s.http)
 		if err != nil {

@@ -1,0 +1,91 @@
+package rtsp
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/weirmedia/weir/pkg/config"
+	"github.com/weirmedia/weir/pkg/plugin"
+)
+
+// Config is the section "rtsp".
+type Config struct {
+	// Listen is the address for plain RTSP, TLSListen the one for RTSPS, which is
+	// open if there are Certificate and Key.
+	Listen    config.Listen `yaml:"listen"`
+	TLSListen config.Listen `yaml:"tls_listen"`
+	// UDPListen is the address for RTP by UDP, of an even port; RTCP has the one
+	// after it. Only plain RTSP uses them.
+	UDPListen config.Listen `yaml:"udp_listen"`
+	// Certificate (chain) and Key are PEM files, read again when they change.
+	Certificate string `yaml:"certificate"`
+	Key         string `yaml:"key"`
+	// HandshakeTimeout bounds the time from connecting to the first PLAY or
+	// RECORD, and the time without a session later on.
+	HandshakeTimeout config.Duration `yaml:"handshake_timeout"`
+	// MaxLag is how far a player may fall behind before it skips to the newest
+	// key frame.
+	MaxLag config.Duration `yaml:"max_lag"`
+	// WriteQueue is how many packets wait for one player's socket.
+	WriteQueue int `yaml:"write_queue"`
+	// MaxConnections bounds the open connections of the two listeners, each.
+	MaxConnections int `yaml:"max_connections"`
+}
+
+var _ plugin.Config = (*Config)(nil)
+
+const (
+	defaultTLSListen = ":8322"
+
+	minLag        = config.Duration(500 * time.Millisecond)
+	maxLag        = config.Duration(time.Minute)
+	minWriteQueue = 64
+	maxWriteQueue = 8192
+)
+
+// New returns the defaults.
+func New() plugin.Config {
+	return &Config{
+		Listen:           ":8554",
+		TLSListen:        defaultTLSListen,
+		UDPListen:        ":8000",
+		HandshakeTimeout: config.Duration(10 * time.Second),
+		MaxLag:           config.Duration(5 * time.Second),
+		// A quarter of a second of 10 Mbit/s; what does not fit waits in the
+		// packet log that all players share.
+		WriteQueue:     256,
+		MaxConnections: 20000,
+	}
+}
+
+// Validate reports the first setting that cannot be used.
+func (c *Config) Validate() error {
+	switch {
+	case (c.Certificate == "") != (c.Key == ""):
+		return errors.New("certificate: needs both certificate and key")
+	case c.Certificate == "" && !c.TLSListen.Off() && c.TLSListen != defaultTLSListen:
+		return errors.New("tls_listen: needs certificate and key")
+	case c.HandshakeTimeout <= 0:
+		return errors.New("handshake_timeout: must be more than 0s")
+	case c.MaxLag < minLag || c.MaxLag > maxLag:
+		return fmt.Errorf("max_lag: must be %v..%v, is %v", minLag, maxLag, c.MaxLag)
+	case c.WriteQueue < minWriteQueue || c.WriteQueue > maxWriteQueue || c.WriteQueue&(c.WriteQueue-1) != 0:
+		return fmt.Errorf("write_queue: must be a power of two, %d..%d, is %d", minWriteQueue, maxWriteQueue, c.WriteQueue)
+	case c.MaxConnections < 1:
+		return fmt.Errorf("max_connections: must be at least 1, is %d", c.MaxConnections)
+	}
+	return nil
+}
+
+// Start implements plugin.Config.
+func (c *Config) Start(h *plugin.Host) (plugin.Service, error) {
+	s, err := newServer(c, h)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.start(); err != nil {
+		return nil, err
+	}
+	return s, nil
+}

@@ -1,0 +1,255 @@
+package rtsp
+
+import (
+	"errors"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/bluenviron/gortsplib/v4"
+	"github.com/bluenviron/gortsplib/v4/pkg/liberrors"
+	"github.com/pion/rtcp"
+
+	"github.com/weirmedia/weir/pkg/reason"
+	"github.com/weirmedia/weir/pkg/session"
+)
+
+const (
+	// reportInterval is the time between two sender reports (RFC 3550, 6.2).
+	reportInterval = 5 * time.Second
+	// farewell is how long the last packets and the BYE of a player that we end
+	// may take to leave.
+	farewell = 200 * time.Millisecond
+	// udpBurst bounds the packets of a pass to a player by UDP, beside twice those
+	// of the newest frame: sockets have room for about 90 by default.
+	udpBurst = 48
+	// tcpOverhead is the header of an interleaved packet.
+	tcpOverhead = 4
+)
+
+// playing is a session that has tracks of a feed set up.
+type playing struct {
+	client  *client
+	request request
+	rtsp    *gortsplib.ServerSession
+	feed    *feed
+	release func()
+
+	session *session.Session // nil before PLAY
+	viewer  *viewer          // nil while paused
+
+	mu  sync.Mutex
+	why reason.Reason // of the end, if it came from us
+}
+
+// play begins or goes on.
+func (p *playing) play() error {
+	if p.viewer != nil {
+		return nil // it asks again, as a sign of life
+	}
+	if p.session == nil {
+		e := p.client.endpoint
+		s, err := e.server.host.Sessions.Open(p.client.info(session.Play, p.request, e.transport(p.rtsp)), p.kill)
+		if err != nil {
+			return err
+		}
+		p.session = s
+		e.server.running.Add(1)
+	}
+	v := newViewer(p)
+	if err := p.feed.add(v); err != nil {
+		return err
+	}
+	p.viewer = v
+	return nil
+}
+
+func (p *playing) pause() {
+	if p.viewer != nil {
+		p.feed.remove(p.viewer)
+		p.viewer = nil
+	}
+}
+
+// kill ends the session from outside. It does not block.
+func (p *playing) kill(why reason.Reason) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.why == "" {
+		p.why = why
+	}
+	p.rtsp.Close()
+}
+
+// end is called when the RTSP session has ended, with err.
+func (p *playing) end(err error) {
+	p.pause()
+	p.release()
+	if p.session == nil {
+		return
+	}
+	why, err := ended(err, reason.ClientClosed, reason.ClientClosed)
+	p.mu.Lock()
+	if p.why != "" {
+		why, err = p.why, nil
+	}
+	p.mu.Unlock()
+	p.session.Close(why, err)
+	p.client.peer.setBusy(false)
+	p.client.endpoint.server.running.Done()
+}
+
+// viewer is a player's place in the log of its feed, whose lock guards it.
+type viewer struct {
+	playing *playing
+	udp     bool
+	lanes   []lane // one for each outlet
+	placed  bool   // pos is valid
+	began   bool
+	pos     uint64
+	unit    uint64 // number of the frame at pos
+	ending  bool
+}
+
+// lane is one track to one player. The zero lane was not set up.
+type lane struct {
+	on              bool
+	sequence        uint16
+	packets, octets uint32
+	nextReport      int64 // arrival of the frame that it is due with
+}
+
+func newViewer(p *playing) *viewer {
+	v := &viewer{playing: p, udp: p.client.endpoint.transport(p.rtsp) == "udp", lanes: make([]lane, len(p.feed.outlets))}
+	for _, m := range p.rtsp.SetuppedMedias() {
+		for i, o := range p.feed.outlets {
+			if o.media == m {
+				v.lanes[i] = lane{on: true, sequence: uint16(rand.Uint32())} //nolint:gosec // no secret: RFC 3550 asks for variety
+			}
+		}
+	}
+	return v
+}
+
+// pass writes what the player lacks, as far as its queue takes it, and reports
+// whether something is left.
+func (v *viewer) pass() (behind bool) {
+	if v.ending || !v.place() {
+		return false
+	}
+	l := &v.playing.feed.log
+	left := l.head() - v.pos
+	if v.udp {
+		left = min(left, udpBurst+2*v.newest())
+	}
+	for ; left > 0; left-- {
+		e := l.at(v.pos)
+		if err := v.send(e); err != nil {
+			var full liberrors.ErrServerWriteQueueFull
+			return errors.As(err, &full) // else the session ends by itself
+		}
+		v.pos++
+	}
+	return v.pos < l.head()
+}
+
+// newest returns how many packets the newest frame has.
+func (v *viewer) newest() (n uint64) {
+	l := &v.playing.feed.log
+	for pos := l.head(); pos > l.base; {
+		pos--
+		n++
+		if l.at(pos).first {
+			break
+		}
+	}
+	return n
+}
+
+// place moves to the newest start point at the beginning and after falling
+// behind. It returns false if there is none yet.
+func (v *viewer) place() bool {
+	l := &v.playing.feed.log
+	if v.placed && v.pos >= l.base {
+		return true
+	}
+	v.placed = false
+	if !l.started {
+		return false
+	}
+	to := l.at(l.start)
+	if v.began {
+		v.playing.session.Skipped(reason.LagTime, int(to.unit-v.unit))
+		for i := range v.lanes {
+			v.lanes[i].sequence++ // so that it is seen as a loss
+		}
+	}
+	v.pos, v.unit, v.placed, v.began = l.start, to.unit, true, true
+	return true
+}
+
+// send writes a packet to the player's queue.
+func (v *viewer) send(e *entry) error {
+	v.unit = e.unit
+	lane, f, p := &v.lanes[e.outlet], v.playing.feed, v.playing
+	if !lane.on {
+		return nil
+	}
+	media := f.outlets[e.outlet].media
+	if e.first && e.arrival >= lane.nextReport { // before the media: its time counts from the first packet on
+		if err := p.rtsp.WritePacketRTCP(media, v.report(e, lane)); err != nil {
+			return err
+		}
+		lane.nextReport = e.arrival + int64(reportInterval)
+	}
+	e.SequenceNumber = lane.sequence
+	if err := p.rtsp.WritePacketRTP(media, e.Packet); err != nil {
+		return err
+	}
+	lane.sequence++
+	lane.packets++
+	lane.octets += uint32(len(e.Payload))
+	c := p.session.Counters()
+	c.BytesOut.Add(uint64(e.size))
+	if !v.udp {
+		c.BytesOut.Add(tcpOverhead)
+	}
+	if e.last {
+		v.unit++
+		c.FramesOut.Add(1)
+	}
+	return nil
+}
+
+// report makes the sender report of the moment of e.
+func (v *viewer) report(e *entry, l *lane) *rtcp.SenderReport {
+	return &rtcp.SenderReport{
+		SSRC: e.SSRC, NTPTime: ntp(v.playing.feed.wall + e.pts), RTPTime: e.Timestamp,
+		PacketCount: l.packets, OctetCount: l.octets,
+	}
+}
+
+// ntp returns a Unix time in nanoseconds in the form of NTP: seconds since 1900
+// in 32.32 bits.
+func ntp(unix int64) uint64 {
+	const since1900, second = 2208988800, int64(time.Second)
+	return uint64(unix/second+since1900)<<32 | uint64(unix%second)<<32/uint64(second)
+}
+
+// part ends the player, after what its queue holds.
+func (v *viewer) part(why reason.Reason) {
+	p := v.playing
+	p.mu.Lock()
+	if p.why == "" {
+		p.why = why
+	}
+	p.mu.Unlock()
+	v.ending = true
+	for i, l := range v.lanes {
+		if l.on {
+			o := p.feed.outlets[i]
+			_ = p.rtsp.WritePacketRTCP(o.media, &rtcp.Goodbye{Sources: []uint32{o.ssrc}, Reason: string(why)}) // a full queue ends without
+		}
+	}
+	time.AfterFunc(farewell, p.rtsp.Close)
+}

@@ -1,0 +1,218 @@
+package rtsp
+
+import (
+	"fmt"
+	"strings"
+	"sync"
+
+	"github.com/bluenviron/gortsplib/v4"
+	"github.com/bluenviron/gortsplib/v4/pkg/description"
+	"github.com/bluenviron/gortsplib/v4/pkg/format"
+	"github.com/pion/rtcp"
+	prtp "github.com/pion/rtp"
+
+	"github.com/weirmedia/weir/pkg/av"
+	"github.com/weirmedia/weir/pkg/bus"
+	"github.com/weirmedia/weir/pkg/reason"
+	"github.com/weirmedia/weir/pkg/session"
+	"github.com/weirmedia/weir/remux/rtp"
+)
+
+// publishing is a session that was announced.
+type publishing struct {
+	client  *client
+	request request
+	rtsp    *gortsplib.ServerSession
+	session *session.Session // nil before RECORD
+	pub     *bus.Publisher
+
+	mu     sync.Mutex // over UDP, RTP and RTCP come on two goroutines
+	clock  rtp.Clock
+	inlets []*inlet
+
+	ending sync.Mutex    // may be taken under mu
+	why    reason.Reason // of the end, if it came from us
+	err    error
+}
+
+// inlet is a track on its way in.
+type inlet struct {
+	media   *description.Media
+	format  format.Format
+	demuxer *rtp.Demuxer
+	timing  *rtp.Timing
+	told    *av.Track
+}
+
+// describe finds the tracks that can be used. The error says why there are none.
+func (p *publishing) describe(d *description.Session) error {
+	var leftOut []string
+	next := [av.Kinds]int{av.Video: 0, av.Audio: 1} // as everywhere: even and odd
+	for _, m := range d.Medias {
+		in, why := newInlet(m, &next)
+		if in == nil {
+			leftOut = append(leftOut, why)
+			continue
+		}
+		in.timing = p.clock.Track()
+		p.inlets = append(p.inlets, in)
+	}
+	if len(p.inlets) == 0 {
+		return reason.Wrap(reason.Unsupported, fmt.Errorf("no track can be used: %s", strings.Join(leftOut, "; ")))
+	}
+	for _, why := range leftOut {
+		p.client.endpoint.server.host.Log.Warn("track left out", "protocol", protocol, "stream", p.request.name,
+			"remote", p.client.remote.String(), "cause", why)
+	}
+	return nil
+}
+
+// newInlet returns the inlet for the first format of m that is known, nil and why
+// if none is. next are the ids of tracks to come.
+func newInlet(m *description.Media, next *[av.Kinds]int) (in *inlet, why string) {
+	var causes []string
+	for _, f := range m.Formats {
+		d, err := rtp.NewDemuxer(next[kindOf(m)], f)
+		if err != nil {
+			causes = append(causes, err.Error())
+			continue
+		}
+		if d.Kind() != kindOf(m) {
+			causes = append(causes, fmt.Sprintf("%s as %s", d.Codec(), m.Type))
+			continue
+		}
+		next[d.Kind()] += 2
+		return &inlet{media: m, format: f, demuxer: d}, ""
+	}
+	if len(causes) == 0 {
+		return nil, fmt.Sprintf("%s without a format", m.Type)
+	}
+	return nil, strings.Join(causes, ", ")
+}
+
+func kindOf(m *description.Media) av.Kind {
+	switch m.Type {
+	case description.MediaTypeVideo:
+		return av.Video
+	case description.MediaTypeAudio:
+		return av.Audio
+	}
+	return av.Data
+}
+
+// record makes the session a publisher of the bus.
+func (p *publishing) record() error {
+	if p.session != nil {
+		return nil // it was paused
+	}
+	server := p.client.endpoint.server
+	s, err := server.host.Sessions.Open(p.client.info(session.Publish, p.request, p.client.endpoint.transport(p.rtsp)), p.kill)
+	if err != nil {
+		return err
+	}
+	p.pub, err = server.host.Bus.Publish(p.request.name, bus.Claim{Owner: p.request.grant.Identity.Key(), Session: s.ID(), Kill: p.kill})
+	if err != nil {
+		s.Close(reason.Of(err, reason.InternalError), err)
+		return err
+	}
+	p.session = s
+	server.running.Add(1)
+	var hinted [av.Kinds]bool
+	for _, in := range p.inlets {
+		hinted[in.demuxer.Kind()] = true
+	}
+	if err := p.announce(hinted); err != nil {
+		return reason.Wrap(reason.TakenOver, err) // within a moment
+	}
+	for _, in := range p.inlets {
+		p.rtsp.OnPacketRTP(in.media, in.format, func(pkt *prtp.Packet) { p.packet(in, pkt) })
+		p.rtsp.OnPacketRTCP(in.media, func(pkt rtcp.Packet) { p.report(in, pkt) })
+	}
+	return nil
+}
+
+// announce tells the bus what is known of the tracks before their first packets.
+func (p *publishing) announce(hinted [av.Kinds]bool) error {
+	if err := p.pub.Hint(hinted); err != nil {
+		return err
+	}
+	for _, in := range p.inlets {
+		if t := in.demuxer.Track(); t != nil {
+			if err := p.pub.SetTrack(t); err != nil {
+				return err
+			}
+			in.told = t
+		}
+	}
+	return nil
+}
+
+// packet takes in an RTP packet.
+func (p *publishing) packet(in *inlet, pkt *prtp.Packet) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.session.Counters().BytesIn.Add(uint64(pkt.MarshalSize()))
+	frames, why := in.demuxer.Demux(pkt)
+	if why != "" {
+		p.client.endpoint.server.metrics.ignored.WithLabelValues(why).Inc()
+	}
+	for _, f := range frames {
+		if err := p.deliver(in, f); err != nil {
+			p.fail(reason.TakenOver, err)
+			return
+		}
+	}
+}
+
+// deliver hands a frame to the bus.
+func (p *publishing) deliver(in *inlet, f *av.Frame) error {
+	if f.Track != in.told {
+		if err := p.pub.SetTrack(f.Track); err != nil {
+			return err
+		}
+		in.told = f.Track
+	}
+	f.Arrival = av.Now()
+	in.timing.Place(f)
+	p.session.Counters().FramesIn.Add(1)
+	return p.pub.Write(f)
+}
+
+// report takes in an RTCP packet.
+func (p *publishing) report(in *inlet, pkt rtcp.Packet) {
+	if sr, isReport := pkt.(*rtcp.SenderReport); isReport {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		in.timing.Report(sr.NTPTime, in.demuxer.Time(sr.RTPTime))
+	}
+}
+
+// kill ends the session from outside. It does not block.
+func (p *publishing) kill(why reason.Reason) { p.fail(why, nil) }
+
+// fail ends the session; the first reason counts.
+func (p *publishing) fail(why reason.Reason, err error) {
+	p.ending.Lock()
+	defer p.ending.Unlock()
+	if p.why == "" {
+		p.why, p.err = why, err
+	}
+	p.rtsp.Close()
+}
+
+// end is called when the RTSP session has ended, with err.
+func (p *publishing) end(err error) {
+	if p.session == nil {
+		return
+	}
+	why, err := ended(err, reason.Unpublished, reason.PublishTimeout)
+	p.ending.Lock()
+	if p.why != "" {
+		why, err = p.why, p.err
+	}
+	p.ending.Unlock()
+	p.pub.Close()
+	p.session.Close(why, err)
+	p.client.peer.setBusy(false)
+	p.client.endpoint.server.running.Done()
+}

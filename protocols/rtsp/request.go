@@ -1,0 +1,194 @@
+package rtsp
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/netip"
+	"net/url"
+	"strings"
+	"time"
+	"unicode"
+
+	"github.com/bluenviron/gortsplib/v4"
+	"github.com/bluenviron/gortsplib/v4/pkg/base"
+	"github.com/bluenviron/gortsplib/v4/pkg/headers"
+
+	"github.com/weirmedia/weir/pkg/auth"
+	"github.com/weirmedia/weir/pkg/reason"
+	"github.com/weirmedia/weir/pkg/session"
+	"github.com/weirmedia/weir/pkg/streamname"
+)
+
+// authTimeout bounds how long an authorizer may take.
+const authTimeout = 10 * time.Second
+
+// client is one connection: what its requests have in common. Its goroutine and
+// those of its sessions use it in turns.
+type client struct {
+	endpoint *endpoint
+	peer     *peer
+	remote   netip.AddrPort
+	agent    string
+	asked    asked // last, and granted
+	grant    auth.Grant
+}
+
+// asked is all that an authorizer's answer depends on.
+type asked struct {
+	action             auth.Action
+	name, query, proof string
+}
+
+func newClient(e *endpoint, sc *gortsplib.ServerConn) *client {
+	c := &client{endpoint: e, peer: peerOf(sc.NetConn())}
+	if a, ok := sc.NetConn().RemoteAddr().(*net.TCPAddr); ok {
+		c.remote = netip.AddrPortFrom(a.AddrPort().Addr().Unmap(), uint16(a.Port))
+	}
+	return c
+}
+
+// clientOf returns the client of a connection.
+func clientOf(sc *gortsplib.ServerConn) *client { return sc.UserData().(*client) }
+
+// request is a stream, and leave to use it.
+type request struct {
+	name  string
+	grant auth.Grant
+}
+
+// admit finds out which stream a request is about and whether the client may do
+// action with it. Clients ask with several requests in a row: only the first of
+// the same is put to the authorizer.
+func (c *client) admit(action auth.Action, path, rawQuery string, req *base.Request) (request, error) {
+	if agent := req.Header["User-Agent"]; len(agent) == 1 {
+		c.agent = agent[0]
+	}
+	name, err := streamname.Parse(path)
+	if err != nil {
+		return request{}, err
+	}
+	if action == auth.Publish {
+		if err := streamname.CheckPublish(name); err != nil {
+			return request{name: name}, err
+		}
+	}
+	what := asked{action, name, rawQuery, strings.Join(req.Header["Authorization"], "\n")}
+	if what == c.asked {
+		return request{name, c.grant}, nil
+	}
+	query, _ := url.ParseQuery(rawQuery) // of a broken one what can be read counts
+	ctx, cancel := context.WithTimeout(context.Background(), authTimeout)
+	defer cancel()
+	grant, err := c.endpoint.server.host.Auth.Authorize(ctx, auth.Request{
+		Action: action, Stream: name, Protocol: protocol, Remote: c.remote.Addr(),
+		Credentials: credentials(query, req.Header["Authorization"]), Query: query,
+	})
+	if err != nil {
+		return request{name: name}, err
+	}
+	c.asked, c.grant = what, grant
+	return request{name, grant}, nil
+}
+
+// credentials finds what a client proves itself with: user, pass and token in the
+// query, else HTTP's Basic authentication, which clients make of the user:pass@
+// in a URL once they are asked.
+func credentials(query url.Values, authorization base.HeaderValue) auth.Credentials {
+	found := auth.Credentials{User: query.Get("user"), Password: query.Get("pass"), Token: query.Get("token")}
+	var h headers.Authorization
+	if found == (auth.Credentials{}) && h.Unmarshal(authorization) == nil && h.Method == headers.AuthMethodBasic {
+		found.User, found.Password = h.Username, h.BasicPass
+	}
+	return found
+}
+
+func (c *client) info(action session.Action, r request, transport string) session.Info {
+	return session.Info{
+		Protocol: protocol, Action: action, Stream: r.name, Remote: c.remote.String(),
+		User: r.grant.User, Agent: c.agent, Transport: transport,
+	}
+}
+
+// transport names what carries the media of a session.
+func (e *endpoint) transport(ss *gortsplib.ServerSession) string {
+	if t := ss.SetuppedTransport(); t != nil && *t == gortsplib.TransportUDP {
+		return "udp"
+	}
+	return e.carrier()
+}
+
+// carrier names what carries requests.
+func (e *endpoint) carrier() string {
+	if e.secure {
+		return "tls"
+	}
+	return "tcp"
+}
+
+// refuse makes the answer to a request that is refused with err, and tells the
+// registry. Clients that have not presented credentials yet are asked for them
+// first. The error that it returns ends the connection.
+func (c *client) refuse(action session.Action, r request, req *base.Request, err error) (*base.Response, error) {
+	why := reason.Of(err, reason.InternalError)
+	var denied *auth.Denied
+	asks := errors.As(err, &denied) && denied.Authenticate
+	res := answer(why, err)
+	if asks {
+		res.StatusCode = base.StatusUnauthorized
+		res.Header = base.Header{"WWW-Authenticate": base.HeaderValue{`Basic realm="weir"`}}
+		if len(req.Header["Authorization"]) == 0 {
+			return res, nil
+		}
+	}
+	c.endpoint.server.host.Sessions.Refuse(c.info(action, r, c.endpoint.carrier()), why, err)
+	if why == reason.Unauthorized {
+		return res, err // guessing goes on with another connection
+	}
+	return res, nil
+}
+
+// statusConflict is HTTP's; RTSP has none of its own for a name that is taken.
+const statusConflict base.StatusCode = 409
+
+// answer makes the response for a reason. What happened stands in the status
+// line, which clients show.
+func answer(why reason.Reason, err error) *base.Response {
+	status := base.StatusInternalServerError
+	switch why {
+	case reason.Unauthorized:
+		status = base.StatusForbidden
+	case reason.BadName, reason.BadRequest, reason.BadMessage:
+		status = base.StatusBadRequest
+	case reason.StreamNotFound, reason.StreamEnded:
+		status = base.StatusNotFound
+	case reason.StreamBusy:
+		status = statusConflict
+	case reason.Unsupported:
+		status = base.StatusUnsupportedMediaType
+	case reason.LimitReached:
+		status = base.StatusNotEnoughBandwidth
+	case reason.Shutdown:
+		status = base.StatusServiceUnavailable
+	}
+	return &base.Response{StatusCode: status, StatusMessage: statusLine(err)}
+}
+
+// maxStatusLine bounds the text in a status line; clients have short buffers.
+const maxStatusLine = 200
+
+// statusLine returns err in one line.
+func statusLine(err error) string {
+	text := strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return ' '
+		}
+		return r
+	}, err.Error())
+	if len(text) > maxStatusLine {
+		text = strings.ToValidUTF8(text[:maxStatusLine], "")
+	}
+	return text
+}
+
+func ok() *base.Response { return &base.Response{StatusCode: base.StatusOK} }
