@@ -61,7 +61,7 @@ func fixture(t *testing.T) Options {
 	}
 	since := time.Date(2026, 1, 2, 3, 4, 5, 0, time.FixedZone("", 3600))
 	return Options{
-		Version: "v0.1.0", RTMPPort: 1935, Sessions: r, Authorizer: &authorizer{},
+		Version: "v0.1.0", RTMPPort: 1935, RTSPPort: 8554, Sessions: r, Authorizer: &authorizer{},
 		Remote: httpserver.New(httpserver.Options{}).Remote,
 		Streams: func() []StreamInfo {
 			return []StreamInfo{
@@ -99,7 +99,7 @@ func TestInfo(t *testing.T) {
 	if err := json.Unmarshal(w.Body.Bytes(), &got); err != nil || w.Code != 200 {
 		t.Fatalf("%d %s: %v", w.Code, w.Body, err)
 	}
-	if got.Version != "v0.1.0" || got.RTMPPort != 1935 || got.UptimeS < 0 {
+	if got.Version != "v0.1.0" || got.RTMPPort != 1935 || got.RTSPPort != 8554 || got.UptimeS < 0 {
 		t.Errorf("%+v", got)
 	}
 	if w.Header().Get("Cache-Control") != "no-store" {

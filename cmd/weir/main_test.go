@@ -68,24 +68,17 @@ func (s *testServer) stop() error {
 	return s.closeErr
 }
 
-// rtmp returns the section "rtmp".
-func (s *settings) rtmp() *rtmp.Config {
-	for _, p := range s.plugins {
-		if c, ok := p.config.(*rtmp.Config); ok {
-			return c
-		}
-	}
-	panic("there is no section rtmp")
-}
+func (s *settings) rtmp() *rtmp.Config { return section[*rtmp.Config](s) }
+func (s *settings) rtsp() *rtsp.Config { return section[*rtsp.Config](s) }
 
-// rtsp returns the section "rtsp".
-func (s *settings) rtsp() *rtsp.Config {
+// section returns the section whose configuration is a C.
+func section[C any](s *settings) C {
 	for _, p := range s.plugins {
-		if c, ok := p.config.(*rtsp.Config); ok {
+		if c, ok := p.config.(C); ok {
 			return c
 		}
 	}
-	panic("there is no section rtsp")
+	panic("there is no such section")
 }
 
 // url returns the RTMP URL of a stream.

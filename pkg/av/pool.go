@@ -66,9 +66,7 @@ func (a *Allocator) open(n int) *Slab {
 	if a.newer.room() > a.older.room() {
 		a.older, a.newer = a.newer, a.older
 	}
-	if a.newer != nil {
-		a.newer.done()
-	}
+	a.newer.Free()
 	class := 0
 	for slabSizes[class] < n {
 		class++
@@ -99,14 +97,7 @@ func (p *Pool) slab(class int) *Slab {
 // Free says that what Make gave with s, which may be nil, is not used any more,
 // instead of Frame.Own.
 func (s *Slab) Free() {
-	if s != nil {
-		s.done()
-	}
-}
-
-// done counts a payload, or the filling, as over.
-func (s *Slab) done() {
-	if s.live.Add(-1) > 0 {
+	if s == nil || s.live.Add(-1) > 0 {
 		return
 	}
 	if poison {
@@ -140,5 +131,5 @@ func (f *Frame) Recycle() {
 	}
 	*f = Frame{}
 	s.pool.frames.Put(f)
-	s.done()
+	s.Free()
 }

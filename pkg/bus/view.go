@@ -200,11 +200,12 @@ func (v *View) Borrow(pos uint64, dst []Entry) (entries []Entry, first uint64) {
 	return entries, first
 }
 
-// Return ends what Borrow began.
-func (v *View) Return() {
+// Return ends what Borrow began. It returns what Tail does.
+func (v *View) Return() (tail uint64) {
 	v.mu.Lock()
+	defer v.mu.Unlock()
 	v.ring.lent--
-	v.mu.Unlock()
+	return v.ring.tail
 }
 
 // NewestStart returns the position of the newest frame at which a viewer may

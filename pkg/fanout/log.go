@@ -153,11 +153,10 @@ func (l *Log) pull() edge {
 			l.position++
 		}
 		clear(entries)
-		l.readDone()
-		if len(entries) == 0 {
-			break
+		l.trim(l.readDone())
+		if len(entries) < len(l.batch) {
+			break // that was all
 		}
-		l.trim()
 	}
 	if ended && l.err == nil {
 		l.finish()
@@ -183,10 +182,12 @@ func (l *Log) read() (entries []bus.Entry, first uint64) {
 	return l.view.Read(l.position, l.batch[:])
 }
 
-func (l *Log) readDone() {
+// readDone returns the position of the oldest frame that the view holds.
+func (l *Log) readDone() (tail uint64) {
 	if l.key.Borrows && !l.key.Settled {
-		l.view.Return()
+		return l.view.Return()
 	}
+	return l.view.Tail()
 }
 
 func (l *Log) viewEnded() bool {
@@ -342,9 +343,9 @@ func (l *Log) roll(size int) {
 	l.head = next
 }
 
-// trim forgets what the ring no longer holds.
-func (l *Log) trim() {
-	tail := l.view.Tail()
+// trim forgets the messages of frames before position tail, which the ring no
+// longer holds.
+func (l *Log) trim(tail uint64) {
 	l.index.dropBefore(tail)
 	for len(l.starts) > 0 && l.starts[0].number < l.index.first {
 		l.starts = append(l.starts[:0], l.starts[1:]...)

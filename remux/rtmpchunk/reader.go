@@ -90,11 +90,20 @@ func (r *Reader) BytesRead() uint64 { return r.bytes }
 // Wait returns when there is something to read. It waits with less stack than
 // ReadMessage. The errors are those of the source, as ReadMessage passes them on.
 func (r *Reader) Wait() error {
-	_, err := r.src.Peek(1)
-	if r.unfinished > 0 && errors.Is(err, io.EOF) {
-		return io.ErrUnexpectedEOF
-	}
+	_, err := r.first()
 	return err
+}
+
+// first returns the first byte of a chunk, without consuming it.
+func (r *Reader) first() (byte, error) {
+	b, err := r.src.Peek(1)
+	switch {
+	case err == nil:
+		return b[0], nil
+	case r.unfinished > 0 && errors.Is(err, io.EOF):
+		return 0, io.ErrUnexpectedEOF
+	}
+	return 0, err
 }
 
 // ReadMessage returns the next message that is complete. Set Chunk Size and
@@ -199,12 +208,13 @@ func (r *Reader) readChunk() (*chunkStream, error) {
 // readBasicHeader reads section 5.3.1.1. Id 2 to 63 take one byte, to 319 two,
 // to 65,599 three; longer forms than necessary are accepted.
 func (r *Reader) readBasicHeader() (format uint8, id uint32, err error) {
-	if err = r.Wait(); err != nil {
+	first, err := r.first()
+	if err != nil {
 		return 0, 0, err
 	}
-	b, _ := r.src.Peek(1)
 	r.skip(1)
-	format, id = b[0]>>6, uint32(b[0]&0x3F)
+	var b []byte
+	format, id = first>>6, uint32(first&0x3F)
 	switch id {
 	case 0:
 		if b, err = r.take(1); err == nil {

@@ -6,18 +6,17 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"math/rand/v2"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"sync"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/weirmedia/weir/test/freeport"
 )
 
 const (
@@ -93,7 +92,7 @@ type weir struct {
 // startDemo starts the program on free ports and waits for its stream.
 func startDemo(t *testing.T) *weir {
 	t.Helper()
-	w := &weir{dir: t.TempDir(), rtmp: freeAddress(t), http: freeAddress(t)}
+	w := &weir{dir: t.TempDir(), rtmp: freeport.Address(t), http: freeport.Address(t)}
 	binary := os.Getenv("WEIR_BIN")
 	if binary == "" {
 		binary = filepath.Join(root, "bin/weir")
@@ -129,22 +128,6 @@ func startDemo(t *testing.T) *weir {
 		return w.get("streams/live/demo", &s) == nil && s.Ready
 	})
 	return w
-}
-
-// freeAddress returns an address that nobody listens on. Its port is below those
-// that the system gives to outgoing connections, one of which could take it before
-// the server does.
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	for range 100 {
-		address := net.JoinHostPort("127.0.0.1", strconv.Itoa(10_000+rand.IntN(20_000)))
-		if l, err := net.Listen("tcp", address); err == nil {
-			_ = l.Close()
-			return address
-		}
-	}
-	t.Fatal("no port is free")
-	return ""
 }
 
 // get asks the API.

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/weirmedia/weir/pkg/tlsfile/tlsfiletest"
+	"github.com/weirmedia/weir/test/freeport"
 )
 
 // hlsAddress is where live/test is played in a format.
@@ -35,7 +36,7 @@ var hlsForms = []struct {
 func startHTTPS(t *testing.T) (s *server, address string) {
 	t.Helper()
 	chain, key := tlsfiletest.Write(t, t.TempDir(), "localhost")
-	address = freeAddress(t)
+	address = freeport.Address(t)
 	return startServer(t, settings{"http.tls_listen": address, "http.certificate": chain, "http.key": key}), address
 }
 

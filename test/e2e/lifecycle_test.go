@@ -10,6 +10,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/weirmedia/weir/test/freeport"
 )
 
 // TestFullShutdown: SIGTERM ends the server in time and with status 0, and
@@ -55,8 +57,8 @@ func TestFullPortInUse(t *testing.T) {
 		key  string
 		with settings
 	}{
-		{"rtmp.listen", settings{"rtmp.listen": s.rtmp, "http.listen": freeAddress(t)}},
-		{"http.listen", settings{"rtmp.listen": freeAddress(t), "http.listen": s.http}},
+		{"rtmp.listen", settings{"rtmp.listen": s.rtmp, "http.listen": freeport.Address(t)}},
+		{"http.listen", settings{"rtmp.listen": freeport.Address(t), "http.listen": s.http}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.key, func(t *testing.T) {
@@ -114,7 +116,7 @@ func TestFullCommands(t *testing.T) {
 // it loops.
 func TestFullDemo(t *testing.T) {
 	t.Parallel()
-	s := &server{dir: t.TempDir(), rtmp: freeAddress(t), http: freeAddress(t)}
+	s := &server{dir: t.TempDir(), rtmp: freeport.Address(t), http: freeport.Address(t)}
 	s.process = runWeir(t, s.dir, settings{"rtmp.listen": s.rtmp, "http.listen": s.http, "rtsp.listen": "off", "stream.wait": "10s"}.yaml(), 3*time.Minute, "demo")
 	eventually(t, 20*time.Second, "live/demo is live", func() bool {
 		conn, err := net.Dial("tcp", s.http)

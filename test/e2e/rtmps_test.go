@@ -14,13 +14,14 @@ import (
 	"time"
 
 	"github.com/weirmedia/weir/pkg/tlsfile/tlsfiletest"
+	"github.com/weirmedia/weir/test/freeport"
 )
 
 // startRTMPS starts weir with RTMPS and returns where.
 func startRTMPS(t *testing.T) (s *server, address string) {
 	t.Helper()
 	chain, key := tlsfiletest.Write(t, t.TempDir(), "localhost")
-	address = freeAddress(t)
+	address = freeport.Address(t)
 	return startServer(t, settings{"rtmp.tls_listen": address, "rtmp.certificate": chain, "rtmp.key": key}), address
 }
 
@@ -92,7 +93,7 @@ func TestFullNginxRTMP(t *testing.T) {
 // startNginxRTMP starts nginx with its RTMP module and returns its address.
 func startNginxRTMP(t *testing.T, applications string) (address string) {
 	t.Helper()
-	dir, address := t.TempDir(), freeAddress(t)
+	dir, address := t.TempDir(), freeport.Address(t)
 	config := filepath.Join(dir, "nginx.conf")
 	text := fmt.Sprintf(`load_module /usr/lib/nginx/modules/ngx_rtmp_module.so;
 		daemon off; master_process off; pid %[1]s/pid; error_log %[1]s/log;

@@ -6,6 +6,8 @@ import (
 	"os/exec"
 	"testing"
 	"time"
+
+	"github.com/weirmedia/weir/test/freeport"
 )
 
 // rtspServer is a server that speaks RTSP too.
@@ -16,7 +18,7 @@ type rtspServer struct {
 
 func startRTSPServer(t *testing.T) *rtspServer {
 	t.Helper()
-	address := freeAddress(t)
+	address := freeport.Address(t)
 	return &rtspServer{startServer(t, settings{"rtsp.listen": address, "rtsp.udp_listen": "127.0.0.1:0"}), address}
 }
 

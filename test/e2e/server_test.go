@@ -6,19 +6,18 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"math/rand/v2"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"sort"
-	"strconv"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/weirmedia/weir/test/freeport"
 )
 
 // settings are configuration keys with their values, as in
@@ -71,7 +70,7 @@ func weirBinary(t *testing.T) string {
 // dies, panics or reports a data race.
 func startServer(t *testing.T, changes settings) *server {
 	t.Helper()
-	s := &server{dir: t.TempDir(), rtmp: freeAddress(t), http: freeAddress(t)}
+	s := &server{dir: t.TempDir(), rtmp: freeport.Address(t), http: freeport.Address(t)}
 	all := settings{
 		"rtmp.listen":      s.rtmp,
 		"http.listen":      s.http,
@@ -213,20 +212,4 @@ func (s *server) waitLive(t *testing.T, name string) {
 		st, ok := s.stream(t, name)
 		return ok && st.State == "live" && st.Ready
 	})
-}
-
-// freeAddress returns an address that nobody listens on. Its port is below those
-// that the system gives to outgoing connections, one of which could take it before
-// the server does.
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	for range 100 {
-		address := net.JoinHostPort("127.0.0.1", strconv.Itoa(10_000+rand.IntN(20_000)))
-		if l, err := net.Listen("tcp", address); err == nil {
-			_ = l.Close()
-			return address
-		}
-	}
-	t.Fatal("no port is free")
-	return ""
 }

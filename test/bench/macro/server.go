@@ -7,11 +7,14 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/weirmedia/weir/test/freeport"
 )
 
 // lab is where one scenario is measured. Whatever is started in it ends with it.
@@ -110,12 +113,11 @@ func environment() []string {
 }
 
 func freeAddress() (port int, address string, err error) {
-	listener, err := net.Listen("tcp4", "127.0.0.1:0")
-	if err != nil {
+	if address, err = freeport.Find(); err != nil {
 		return 0, "", err
 	}
-	defer listener.Close()
-	return listener.Addr().(*net.TCPAddr).Port, listener.Addr().String(), nil
+	where, err := netip.ParseAddrPort(address)
+	return int(where.Port()), address, err
 }
 
 // accept waits until the server accepts connections at address.
