@@ -26,7 +26,7 @@ type Muxer interface {
 	// AppendFrame appends f as whole messages; nothing if the format cannot
 	// carry its codec. l is the layout in force, after selection; what f.Layout
 	// says is not asked for. start reports that viewers may begin at f. An error
-	// ends the log.
+	// ends the log, unless it is av.ErrLeftOut with dst as it was.
 	//
 	// A muxer may hold frames back. What it appends then at the next start point,
 	// before that point's own frame, must be such that viewers may begin there:
@@ -230,7 +230,12 @@ func (l *Log) write(e bus.Entry) {
 		}
 	}
 	begin, segment := l.append(len(e.Payload), func(dst []byte) ([]byte, error) {
-		return l.mux.AppendFrame(dst, e.Frame, l.selected, starting)
+		dst, err := l.mux.AppendFrame(dst, e.Frame, l.selected, starting)
+		if errors.Is(err, av.ErrLeftOut) {
+			l.counts.LeftOut.Add(1)
+			return dst, nil
+		}
+		return dst, err
 	})
 	if l.head.end() == begin {
 		return // the format leaves it out, or the muxer holds it

@@ -60,6 +60,7 @@ type LoopCounts struct {
 type FormatCounts struct {
 	Logs     atomic.Int64  // now
 	Frames   atomic.Uint64 // serialised
+	LeftOut  atomic.Uint64 // frames of tracks that are carried, which the format cannot express
 	Bytes    atomic.Uint64
 	Overruns atomic.Uint64 // times a log was too slow for its view's ring
 

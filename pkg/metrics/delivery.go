@@ -15,12 +15,13 @@ const pumpLoop = "pump"
 
 // deliveryFamilies show the wire logs and the delivery loops.
 type deliveryFamilies struct {
-	viewers, lag                 *family
-	busy, passes, served         *family
-	sends, bytes                 *family
-	parked, parks                *family
-	logs, logBytes               *family
-	logFrames, written, overruns *family
+	viewers, lag         *family
+	busy, passes, served *family
+	sends, bytes         *family
+	parked, parks        *family
+	logs, logBytes       *family
+	logFrames, leftOut   *family
+	written, overruns    *family
 }
 
 func newDeliveryFamilies(c *catalogue) deliveryFamilies {
@@ -37,6 +38,7 @@ func newDeliveryFamilies(c *catalogue) deliveryFamilies {
 		logs:      c.add(gauge, "logs", "Wire logs, by format.", "format"),
 		logBytes:  c.add(gauge, "log_bytes", "Bytes of memory that wire logs hold.", "format"),
 		logFrames: c.add(counter, "log_frames_total", "Frames serialised, each once for a log whatever the number of its viewers.", "format"),
+		leftOut:   c.add(counter, "log_frames_left_out_total", "Frames of tracks that the format carries which it cannot express, such as one that is too large.", "format"),
 		written:   c.add(counter, "log_written_bytes_total", "Bytes serialised into wire logs.", "format"),
 		overruns:  c.add(counter, "log_overruns_total", "Times that a wire log was read too seldom and lost frames of its ring.", "format"),
 	}
@@ -58,6 +60,7 @@ func (f *deliveryFamilies) collect(out chan<- prometheus.Metric, d *fanout.Deliv
 		emit(out, f.logs, c.Logs.Load(), format)
 		emit(out, f.logBytes, c.Held(), format)
 		emit(out, f.logFrames, c.Frames.Load(), format)
+		emit(out, f.leftOut, c.LeftOut.Load(), format)
 		emit(out, f.written, c.Bytes.Load(), format)
 		emit(out, f.overruns, c.Overruns.Load(), format)
 	}

@@ -41,7 +41,7 @@ func TestOversizedAAC(t *testing.T) {
 	r.warm(s, segment.TS)
 	s.play(60)
 	at := s.newest + 1
-	if err := s.pub.Write(&av.Frame{Track: s.tracks[1], DTS: at, PTS: at, Arrival: av.Now(), Payload: make([]byte, maxAAC+1)}); err != nil {
+	if err := s.pub.Write(&av.Frame{Track: s.tracks[1], DTS: at, PTS: at, Arrival: av.Now(), Payload: make([]byte, 1<<13)}); err != nil {
 		t.Fatal(err)
 	}
 	path := r.open("?format=ts")
@@ -50,7 +50,7 @@ func TestOversizedAAC(t *testing.T) {
 	if after := r.playlist(path); len(after.Segments) <= len(before.Segments) {
 		t.Errorf("%d segments, %d before", len(after.Segments), len(before.Segments))
 	}
-	if n := r.count("weir_hls_oversized_frames_total"); n != 1 {
+	if n := r.count("weir_hls_frames_left_out_total"); n != 1 {
 		t.Errorf("%v frames are counted", n)
 	}
 }

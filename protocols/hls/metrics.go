@@ -10,8 +10,8 @@ import (
 // belong to no session. docs/hls.md lists them.
 type metrics struct {
 	segments, parts, bytes *prometheus.CounterVec
+	leftOut                *prometheus.CounterVec
 	missing, cut           prometheus.Counter
-	oversized              prometheus.Counter
 	all                    []prometheus.Collector
 }
 
@@ -28,15 +28,15 @@ func newMetrics(s *service) *metrics {
 		return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, f)
 	}
 	m := &metrics{
-		segments:  vec("weir_hls_segments_total", "Segments that were made, gaps included."),
-		parts:     vec("weir_hls_parts_total", "Parts that were made."),
-		bytes:     vec("weir_hls_media_bytes_sent_total", "Bytes of segments and parts that were sent."),
-		missing:   counter("weir_hls_not_found_total", "Requests for media that never existed, has expired or did not come."),
-		cut:       counter("weir_hls_answers_cut_total", "Answers that a viewer did not take to the end."),
-		oversized: counter("weir_hls_oversized_frames_total", "Frames left out of MPEG-TS because they are too large for it."),
+		segments: vec("weir_hls_segments_total", "Segments that were made, gaps included."),
+		parts:    vec("weir_hls_parts_total", "Parts that were made."),
+		bytes:    vec("weir_hls_media_bytes_sent_total", "Bytes of segments and parts that were sent."),
+		missing:  counter("weir_hls_not_found_total", "Requests for media that never existed, has expired or did not come."),
+		cut:      counter("weir_hls_answers_cut_total", "Answers that a viewer did not take to the end."),
+		leftOut:  vec("weir_hls_frames_left_out_total", "Frames that the format cannot express, such as one that is too large."),
 	}
 	m.all = []prometheus.Collector{
-		m.segments, m.parts, m.bytes, m.missing, m.cut, m.oversized,
+		m.segments, m.parts, m.bytes, m.leftOut, m.missing, m.cut,
 		gauge("weir_hls_muxers", "Streams that are being cut, each format counted.", func() float64 { n, _ := s.held(); return float64(n) }),
 		gauge("weir_hls_held_bytes", "Bytes of the segments that are kept.", func() float64 { _, b := s.held(); return float64(b) }),
 		gauge("weir_hls_blocked_requests", "Requests that wait for a stream, a playlist or a part.", func() float64 { return float64(s.blocked.Load()) }),
@@ -72,6 +72,7 @@ func (s *snapshot) size() (n int64) {
 func (m *metrics) made(f segment.Format, before, after counts) {
 	m.segments.WithLabelValues(string(f)).Add(float64(after.segments - before.segments))
 	m.parts.WithLabelValues(string(f)).Add(float64(after.parts - before.parts))
+	m.leftOut.WithLabelValues(string(f)).Add(float64(after.leftOut - before.leftOut))
 }
 
 func (m *metrics) sent(f segment.Format, n int) { m.bytes.WithLabelValues(string(f)).Add(float64(n)) }

@@ -158,16 +158,8 @@ func (m *muxer) handle(item bus.Item) error {
 	}
 	m.away.Stop()
 	m.lastTime, m.arrived = max(m.lastTime, f.DTS), f.Arrival
-	if m.format == segment.TS && f.Track.Codec == av.AAC && len(f.Payload) > maxAAC {
-		m.service.metrics.oversized.Inc()
-		return nil
-	}
 	return m.push(f, item)
 }
-
-// maxAAC is the largest frame of AAC in MPEG-TS, in bytes: ADTS has 13 bits for it
-// and its header of 7 bytes (ISO/IEC 13818-7, 6.2.2).
-const maxAAC = 1<<13 - 1 - 7
 
 // push cuts at f. A segment that takes half of hls.max_bytes is broken off, so that
 // it and the one before, which stays in any case, do not take more. The caller

@@ -72,6 +72,7 @@ type window struct {
 type counts struct {
 	segments uint64 // that ended, gaps too
 	parts    uint64
+	leftOut  uint64 // frames that the format cannot express
 }
 
 var _ segment.Sink = (*window)(nil)
@@ -102,6 +103,7 @@ func (w *window) Part(p *segment.Part) {
 	w.open.add(p)
 	w.bytes += int64(len(p.Bytes))
 	w.counts.parts++
+	w.counts.leftOut += uint64(p.LeftOut)
 }
 
 // End implements segment.Sink.

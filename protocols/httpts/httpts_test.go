@@ -61,3 +61,27 @@ func TestWebSocketMessages(t *testing.T) {
 		}
 	}
 }
+
+// A frame that ADTS cannot express is left out and counted, and the viewer goes on.
+func TestOversizedAAC(t *testing.T) {
+	r := httplivetest.New(t, New(), httplivetest.Options{})
+	r.Publish(httplivetest.Video, httplivetest.Audio)
+	next := kinds(t, r.Get(r.Plain+"/live/test.ts", false).Body)
+	want := []av.Kind{av.Video, av.Audio, av.Video, av.Audio}
+	for i, kind := range want {
+		if i == 2 {
+			oversized := &av.Frame{Track: httplivetest.Audio, Arrival: av.Now(), Payload: make([]byte, 1<<13)}
+			if err := r.Pub.Write(oversized); err != nil {
+				t.Fatal(err)
+			}
+			r.Frame(httplivetest.Video, false)
+			r.Frame(httplivetest.Audio, true)
+		}
+		if got := next(); got != kind {
+			t.Fatalf("frame %d is %s, want %s", i, got, kind)
+		}
+	}
+	if n := r.Host.Delivery.Stats().Formats()["ts"].LeftOut.Load(); n != 1 {
+		t.Errorf("%d frames are counted as left out", n)
+	}
+}

@@ -78,9 +78,9 @@ func (m *Muxer) AppendTables(dst []byte, l *av.Layout) ([]byte, error) {
 // AppendFrame appends f, a frame of a track of layout l, which is the one in
 // force, as whole packets: nothing if the track cannot be carried. PAT and PMT
 // are before it if viewers may start there, if they have changed, and if 500 ms
-// of DTS have passed since the last. It fails with reason.Unsupported, and
-// returns dst as it was, if f is audio larger than its headers can express. It
-// does not allocate if dst has room and the tracks are those of the call before.
+// of DTS have passed since the last. It fails with av.ErrLeftOut, and returns dst
+// as it was, if f is audio larger than its headers can express. It does not
+// allocate if dst has room and the tracks are those of the call before.
 //
 // A run of calls whose first has start is a segment of HTTP Live Streaming.
 func (m *Muxer) AppendFrame(dst []byte, f *av.Frame, l *av.Layout, start bool) ([]byte, error) {
@@ -98,7 +98,7 @@ func (m *Muxer) AppendFrame(dst []byte, f *av.Frame, l *av.Layout, start bool) (
 		return dst, nil
 	}
 	if err := s.check(u); err != nil {
-		return dst, reason.Wrap(reason.Unsupported, fmt.Errorf("mpeg-ts: %w", err))
+		return dst, fmt.Errorf("mpeg-ts: %w: %w", av.ErrLeftOut, err)
 	}
 	if !m.current || f.DTS-m.tablesAt >= tableInterval {
 		m.tablesAt = f.DTS

@@ -3,6 +3,7 @@ package ts
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -491,7 +492,7 @@ func TestAudioTooLarge(t *testing.T) {
 		}
 		f.Payload = make([]byte, c.limit+1)
 		out, err := m.AppendFrame([]byte("x"), f, l, true)
-		if reason.Of(err, "") != reason.Unsupported || string(out) != "x" {
+		if !errors.Is(err, av.ErrLeftOut) || string(out) != "x" {
 			t.Errorf("%s: %d bytes, error %v", c.track.Codec, len(out), err)
 		}
 	}

@@ -41,6 +41,8 @@ type Part struct {
 	Independent bool
 	// Pictures counts the video frames.
 	Pictures int
+	// LeftOut counts the frames that the format cannot express.
+	LeftOut int
 }
 
 // Sink takes what a Segmenter makes. Every segment is one call of Begin, one or

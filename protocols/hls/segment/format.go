@@ -1,6 +1,7 @@
 package segment
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/weirmedia/weir/pkg/av"
@@ -64,8 +65,8 @@ type run struct {
 type writer interface {
 	// init returns the initialization section of l, nil if the format has none.
 	init(l *av.Layout) ([]byte, error)
-	// part returns runs of tracks of l as the bytes of a part.
-	part(l *av.Layout, runs []run) ([]byte, error)
+	// part puts runs of tracks of l into p.
+	part(p *Part, l *av.Layout, runs []run) error
 }
 
 func newWriter(f Format) writer {
@@ -83,7 +84,7 @@ type fmp4Writer struct {
 
 func (w *fmp4Writer) init(l *av.Layout) ([]byte, error) { return fmp4.AppendInit(nil, l) }
 
-func (w *fmp4Writer) part(_ *av.Layout, runs []run) ([]byte, error) {
+func (w *fmp4Writer) part(p *Part, _ *av.Layout, runs []run) error {
 	const perFrame, perFragment = 16, 256
 	w.sequence++
 	w.runs = w.runs[:0]
@@ -94,9 +95,9 @@ func (w *fmp4Writer) part(_ *av.Layout, runs []run) ([]byte, error) {
 			size += len(f.Payload) + perFrame
 		}
 	}
-	dst := fmp4.AppendFragment(make([]byte, 0, size), w.sequence, w.runs...)
+	p.Bytes = fmp4.AppendFragment(make([]byte, 0, size), w.sequence, w.runs...)
 	clear(w.runs) // do not hold frames
-	return dst, nil
+	return nil
 }
 
 // tsWriter makes one transport stream of all parts: counters go on.
@@ -105,7 +106,7 @@ type tsWriter struct{ mux ts.Muxer }
 func (w *tsWriter) init(*av.Layout) ([]byte, error) { return nil, nil }
 
 // part begins with the tables, for a player may begin there.
-func (w *tsWriter) part(l *av.Layout, runs []run) (dst []byte, err error) {
+func (w *tsWriter) part(p *Part, l *av.Layout, runs []run) (err error) {
 	const perFrame, perPart = 250, 600 // headers and stuffing; tables
 	size := perPart
 	for _, r := range runs {
@@ -113,15 +114,22 @@ func (w *tsWriter) part(l *av.Layout, runs []run) (dst []byte, err error) {
 			size += len(f.Payload)*188/184 + perFrame // packets and what they hold
 		}
 	}
-	dst = make([]byte, 0, size)
-	start := true
+	dst, start := make([]byte, 0, size), true
 	for f := earliest(runs); f != nil; f = earliest(runs) {
-		if dst, err = w.mux.AppendFrame(dst, f, l, start); err != nil {
-			return nil, err
+		dst, err = w.mux.AppendFrame(dst, f, l, start)
+		switch {
+		case errors.Is(err, av.ErrLeftOut):
+			p.LeftOut++
+		case err != nil:
+			return err
 		}
 		start = false
 	}
-	return dst, nil
+	if len(dst) == 0 { // no frame went out
+		dst, err = w.mux.AppendTables(dst, l)
+	}
+	p.Bytes = dst
+	return err
 }
 
 // earliest takes the frame with the lowest DTS from runs, nil if there is none.

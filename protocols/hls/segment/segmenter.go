@@ -329,8 +329,7 @@ func (s *Segmenter) emit(border int64, all bool) error {
 	p.Gap = len(runs) == 0
 	p.Independent = p.Independent || !s.video && !p.Gap
 	if !p.Gap {
-		var err error
-		if p.Bytes, err = s.w.part(s.carried, runs); err != nil {
+		if err := s.w.part(p, s.carried, runs); err != nil {
 			return err
 		}
 	}
