@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/weirmedia/weir/pkg/auth"
+	"github.com/weirmedia/weir/pkg/av"
 	"github.com/weirmedia/weir/pkg/httpserver"
 	"github.com/weirmedia/weir/pkg/reason"
 	"github.com/weirmedia/weir/pkg/session"
@@ -53,6 +54,12 @@ func fixture(t *testing.T) Options {
 		switch i {
 		case 0:
 			publisher = x
+			x.Counters().Network.PacketsIn.Add(5)
+			x.Counters().Network.Jitter.Store(1_234_567)
+		case 1, 2:
+			leftOut := new(session.LeftOut)
+			leftOut.Set([]av.Omission{{Kind: av.Audio, Codec: "AC3", Why: "no number"}})
+			x.Without(leftOut)
 		case 3:
 			if err := x.Wait(); err != nil {
 				t.Fatal(err)
@@ -114,9 +121,11 @@ func TestStreams(t *testing.T) {
 		`"publisher":{"session":"` + id + `","protocol":"rtmp","remote":"192.0.2.1:1","user":"","encoder":"Lavf59"},` +
 		`"tracks":[{"id":0,"kind":"video","codec":"H264","profile":"High 4.0","width":1280,"height":720,"frame_rate":25,"bitrate":612000},` +
 		`{"id":1,"kind":"audio","codec":"AAC","profile":"LC","sample_rate":44100,"channels":2,"bitrate":64000}],` +
-		`"bitrate":676000,"gop_s":2,"viewers":{"httpflv":1,"rtmp":1},"viewers_total":2,"bytes_in":123,"frames_in":456}`
+		`"bitrate":676000,"gop_s":2,"viewers":{"httpflv":1,"rtmp":1},"viewers_total":2,"bytes_in":123,"frames_in":456,"left_out":[` +
+		`{"protocol":"httpflv","action":"play","kind":"audio","codec":"AC3","why":"no number"},` +
+		`{"protocol":"rtmp","action":"play","kind":"audio","codec":"AC3","why":"no number"}]}`
 	gone := `{"name":"live/gone","state":"grace","ready":false,"epoch":0,"since":"2026-01-02T02:04:05Z","publisher":null,` +
-		`"tracks":[],"bitrate":0,"gop_s":0,"viewers":{},"viewers_total":0,"bytes_in":0,"frames_in":0}`
+		`"tracks":[],"bitrate":0,"gop_s":0,"viewers":{},"viewers_total":0,"bytes_in":0,"frames_in":0,"left_out":[]}`
 	h := New(o)
 	for _, c := range []struct{ name, target, want string }{
 		{"all", "/api/v1/streams", `{"streams":[` + live + `,` + gone + `]}`},
@@ -161,11 +170,15 @@ func TestSessions(t *testing.T) {
 			}
 		})
 	}
+	if w := ask(h, "GET", "/api/v1/sessions?action=publish"); !strings.Contains(w.Body.String(),
+		`"network":{"packets_in":5,"packets_out":0,"packets_lost":0,"packets_reordered":0,"jitter_ms":1.235}`) {
+		t.Errorf("no figures of the network: %s", w.Body)
+	}
 	var body struct{ Sessions []sessionInfo }
 	if err := json.Unmarshal(ask(h, "GET", "/api/v1/sessions?stream=live/soon").Body.Bytes(), &body); err != nil {
 		t.Fatal(err)
 	}
-	if s := body.Sessions[0]; s.State != session.Waiting || s.ID == "" || s.Since.IsZero() || s.Transport != "tcp" {
+	if s := body.Sessions[0]; s.Network != nil || s.State != session.Waiting || s.ID == "" || s.Since.IsZero() || s.Transport != "tcp" {
 		t.Errorf("%+v", s)
 	}
 }

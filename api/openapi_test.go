@@ -179,6 +179,7 @@ func TestOpenAPIKnowsEveryField(t *testing.T) {
 	d := loadDocument(t)
 	for schema, value := range map[string]any{
 		"Info": info{}, "Stream": StreamInfo{}, "Publisher": PublisherInfo{}, "Track": TrackInfo{}, "Session": sessionInfo{},
+		"Network": networkInfo{}, "Omission": omissionInfo{}, "Lack": LackInfo{},
 	} {
 		var fields []string
 		for _, f := range reflect.VisibleFields(reflect.TypeOf(value)) {

@@ -28,15 +28,48 @@ type sessionInfo struct {
 	FramesOut     uint64         `json:"frames_out"`
 	Skips         uint64         `json:"skips"`
 	FramesSkipped uint64         `json:"frames_skipped"`
+	Network       *networkInfo   `json:"network"`
+	LeftOut       []omissionInfo `json:"left_out"`
+}
+
+// omissionInfo is a track that somebody does without.
+type omissionInfo struct {
+	Kind  string `json:"kind"`
+	Codec string `json:"codec"`
+	Why   string `json:"why"`
+}
+
+// networkInfo is what a session knows of its packets.
+type networkInfo struct {
+	PacketsIn        uint64  `json:"packets_in"`
+	PacketsOut       uint64  `json:"packets_out"`
+	PacketsLost      uint64  `json:"packets_lost"`
+	PacketsReordered uint64  `json:"packets_reordered"`
+	JitterMS         float64 `json:"jitter_ms"`
+}
+
+// newNetworkInfo returns nil if there were no packets.
+func newNetworkInfo(n session.NetworkCounts) *networkInfo {
+	if n == (session.NetworkCounts{}) {
+		return nil
+	}
+	return &networkInfo{
+		PacketsIn: n.PacketsIn, PacketsOut: n.PacketsOut, PacketsLost: n.PacketsLost, PacketsReordered: n.PacketsReordered,
+		JitterMS: float64(n.Jitter.Round(time.Microsecond).Microseconds()) / 1000,
+	}
 }
 
 func newSessionInfo(s session.Snapshot) sessionInfo {
+	leftOut := []omissionInfo{} // an empty list is [], not null
+	for _, o := range s.LeftOut {
+		leftOut = append(leftOut, omissionInfo{o.Kind.String(), o.Codec, o.Why})
+	}
 	return sessionInfo{
 		ID: s.ID, Protocol: s.Protocol, Action: s.Action, Stream: s.Stream,
 		Remote: s.Remote, User: s.User, Agent: s.Agent, Transport: s.Transport,
 		State: s.State, Since: s.Since.UTC(),
 		BytesIn: s.BytesIn, BytesOut: s.BytesOut, FramesIn: s.FramesIn, FramesOut: s.FramesOut,
-		Skips: s.Skips, FramesSkipped: s.FramesSkipped,
+		Skips: s.Skips, FramesSkipped: s.FramesSkipped, Network: newNetworkInfo(s.Network), LeftOut: leftOut,
 	}
 }
 

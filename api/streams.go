@@ -7,6 +7,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/weirmedia/weir/pkg/reason"
+	"github.com/weirmedia/weir/pkg/session"
 	"github.com/weirmedia/weir/pkg/streamname"
 )
 
@@ -35,6 +36,19 @@ type StreamInfo struct {
 	ViewersTotal int            `json:"viewers_total"`
 	BytesIn      uint64         `json:"bytes_in"`
 	FramesIn     uint64         `json:"frames_in"`
+	// LeftOut are the tracks that the publisher had and that cannot be used, and
+	// those that protocols in use do not carry. It is filled in by the API.
+	LeftOut []LackInfo `json:"left_out"`
+}
+
+// LackInfo is a track that is left out for those who publish or play by a
+// protocol.
+type LackInfo struct {
+	Protocol string         `json:"protocol"`
+	Action   session.Action `json:"action"`
+	Kind     string         `json:"kind"`
+	Codec    string         `json:"codec"`
+	Why      string         `json:"why"`
 }
 
 // PublisherInfo is who publishes a stream.
@@ -64,7 +78,7 @@ type TrackInfo struct {
 // streams returns all streams with their viewers.
 func (a *api) streams() []StreamInfo {
 	all := a.Streams()
-	viewers := a.Sessions.Viewers()
+	viewers, lacks := a.Sessions.Viewers(), a.Sessions.Lacks()
 	out := make([]StreamInfo, 0, len(all)) // an empty list is [], not null
 	for _, s := range all {
 		s.Viewers = map[string]int{}
@@ -75,6 +89,10 @@ func (a *api) streams() []StreamInfo {
 		}
 		if s.Tracks == nil {
 			s.Tracks = []TrackInfo{}
+		}
+		s.LeftOut = []LackInfo{}
+		for _, l := range lacks[s.Name] {
+			s.LeftOut = append(s.LeftOut, LackInfo{l.Protocol, l.Action, l.Kind.String(), l.Codec, l.Why})
 		}
 		s.Since = s.Since.UTC()
 		out = append(out, s)

@@ -49,6 +49,7 @@ func newApp(s *settings, log *slog.Logger) (*app, error) {
 		sessions: session.NewRegistry(session.Options{Logger: log, MaxSessions: s.limits.MaxSessions, MaxWaiting: s.limits.MaxWaiting}),
 		token:    auth.NewConsoleToken(),
 	}
+	a.delivery.LogTo(log)
 	a.http = httpserver.New(httpserver.Options{Config: s.http, Logger: log, Sessions: a.sessions})
 	if err := a.start(s); err != nil {
 		return nil, errors.Join(err, a.close(s.shutdown.Timeout))

@@ -53,13 +53,15 @@ func (c *checkCommand) Run(con *console) error {
 	return err
 }
 
-type hashCommand struct{}
+type hashCommand struct {
+	Digest string `placeholder:"NAME" help:"Make the secret of the user NAME for Digest authentication (auth.users[].digest)."`
+}
 
 // maxPassword bounds what is read as a password, in bytes.
 const maxPassword = 1024
 
 // Run hashes the first line of standard input.
-func (*hashCommand) Run(c *console) error {
+func (h *hashCommand) Run(c *console) error {
 	b, err := io.ReadAll(io.LimitReader(c.in, maxPassword+1))
 	if err != nil {
 		return fmt.Errorf("reading the password: %w", err)
@@ -72,10 +74,18 @@ func (*hashCommand) Run(c *console) error {
 	case len(password) > maxPassword:
 		return fmt.Errorf("the password is longer than %d bytes", maxPassword)
 	}
-	hash, err := auth.HashPassword(password)
+	hash, err := h.hash(password)
 	if err != nil {
 		return err
 	}
 	_, err = fmt.Fprintln(c.out, hash)
 	return err
+}
+
+func (h *hashCommand) hash(password string) (string, error) {
+	if h.Digest == "" {
+		return auth.HashPassword(password)
+	}
+	ha1, err := auth.NewHA1(h.Digest, password)
+	return ha1.Text(), err
 }

@@ -72,6 +72,9 @@ type Credentials struct {
 	User, Password string
 	// Token is a bearer token.
 	Token string
+	// Digest proves the password of User in place of Password; nil if the client
+	// sent none.
+	Digest *Digest
 }
 
 // Format writes which credentials are there, whatever the verb.
@@ -79,7 +82,7 @@ func (c Credentials) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(c.Strin
 
 // String tells which credentials are there, not what they are.
 func (c Credentials) String() string {
-	return fmt.Sprintf("{user: %t, password: %t, token: %t}", c.User != "", c.Password != "", c.Token != "")
+	return fmt.Sprintf("{user: %t, password: %t, token: %t, digest: %t}", c.User != "", c.Password != "", c.Token != "", c.Digest != nil)
 }
 
 // LogValue returns String.
@@ -156,11 +159,11 @@ type Denied struct {
 	// Authenticate reports that other credentials might help, so that a
 	// protocol that can ask for them (HTTP status 401) should.
 	Authenticate bool
+	// Digest reports that these may be a Digest.
+	Digest bool
 }
 
 // Error returns Why.
 func (d *Denied) Error() string { return d.Why }
 
-func deny(authenticate bool, why string) error {
-	return reason.Wrap(reason.Unauthorized, &Denied{Why: why, Authenticate: authenticate})
-}
+func deny(no Denied) error { return reason.Wrap(reason.Unauthorized, &no) }

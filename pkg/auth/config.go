@@ -20,12 +20,16 @@ type Config struct {
 
 // User is one who may do something.
 type User struct {
-	// Name and Password are what the user presents. A user without either
-	// stands for anonymous clients; there may be several of them. What an
-	// anonymous client may do, a client that proved its name may do as well.
+	// Name and the password of Password or Digest are what the user presents. A
+	// user without any stands for anonymous clients; there may be several of them.
+	// What an anonymous client may do, a client that proved its name may do as
+	// well.
 	Name     string       `yaml:"name"`
 	Password PasswordHash `yaml:"password"`
-	Allow    []Rule       `yaml:"allow"`
+	// Digest lets clients prove the password by Digest authentication. Where there
+	// is no Password, it is used to check passwords as well.
+	Digest HA1    `yaml:"digest"`
+	Allow  []Rule `yaml:"allow"`
 	// Addresses is where the user may come from; empty for anywhere.
 	Addresses config.Prefixes `yaml:"addresses"`
 }
@@ -40,7 +44,7 @@ type Rule struct {
 // maxName bounds the bytes of a user's name; no more is looked at.
 const maxName = 128
 
-func (u *User) anonymous() bool { return u.Name == "" && u.Password.IsZero() }
+func (u *User) anonymous() bool { return u.Name == "" && u.Password.IsZero() && u.Digest.IsZero() }
 
 // Validate reports users with only one of name and password, names that
 // clients could not send, and names that are there twice.
@@ -56,7 +60,10 @@ func (c *Config) Validate() error {
 			errs = append(errs, fmt.Errorf("users[%d].name: %s", i, problem))
 			continue
 		}
-		if u.Password.IsZero() {
+		if err := digestNameError(u.Name); err != nil && !u.Digest.IsZero() {
+			errs = append(errs, fmt.Errorf("users[%d].digest: %w", i, err))
+		}
+		if u.Password.IsZero() && u.Digest.IsZero() {
 			errs = append(errs, fmt.Errorf(`users[%d].password: missing for user %q; run "weir hash" to make one`, i, u.Name))
 		}
 		if first, twice := seen[u.Name]; twice {

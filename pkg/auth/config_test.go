@@ -32,6 +32,11 @@ auth:
         - actions: [publish, play]
           streams: [live/cam, "cam/**"]
       addresses: [10.0.0.0/8, 127.0.0.1]
+    - name: ann
+      digest: `+knownHA1+`
+      allow:
+        - actions: [play]
+          streams: ["**"]
     - allow:
         - actions: [play]
           streams: ["**"]
@@ -39,14 +44,14 @@ auth:
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(c.Users) != 2 || c.Users[0].Name != "cam" || !c.Users[0].Password.Verify("password") || len(c.Users[0].Addresses) != 2 || !c.Users[1].anonymous() {
+	if len(c.Users) != 3 || c.Users[0].Name != "cam" || !c.Users[0].Password.Verify("password") || len(c.Users[0].Addresses) != 2 || !c.Users[1].Digest.Verify("ann", "secret") || !c.Users[2].anonymous() {
 		t.Errorf("got %+v", c)
 	}
 	if len(report.Warnings) > 0 {
 		t.Errorf("got warnings %q", report.Warnings)
 	}
 	out, err := report.Effective()
-	if err != nil || strings.Contains(string(out), "argon2") || !strings.Contains(string(out), config.Hidden) {
+	if err != nil || strings.Contains(string(out), "argon2") || strings.Contains(string(out), "ha1") || !strings.Contains(string(out), config.Hidden) {
 		t.Errorf("got %s, %v", out, err)
 	}
 }
@@ -56,6 +61,9 @@ func TestConfigErrors(t *testing.T) {
 	for _, test := range []struct{ name, text, want string }{
 		{"plain password", "- {name: a, password: hunter2}", `:3:25: auth.users[0].password: must be a hash, not the password itself; run "weir hash" to make one`},
 		{"no password", "- name: a", `:3:5: auth.users[0].password: missing for user "a"; run "weir hash" to make one`},
+		{"plain digest", "- {name: a, digest: hunter2}", `auth.users[0].digest: must be what "weir hash --digest NAME" prints`},
+		{"name not for digest", "- name: a\\b\n    digest: " + knownHA1, `auth.users[0].digest: the name must not hold quotes or backslashes`},
+		{"no name for digest", "- digest: " + knownHA1, "auth.users[0].name: missing for the password"},
 		{"no name", "- " + hash, ":3:5: auth.users[0].name: missing for the password"},
 		{"name with a colon", "- name: 'a:b'\n    " + hash, "must not hold a colon"},
 		{"long name", "- name: " + strings.Repeat("x", 129) + "\n    " + hash, "has 129 bytes"},

@@ -58,16 +58,23 @@ type PasswordHash struct {
 // HashPassword returns the hash of a password of 1 to 1024 bytes with a random
 // salt, as a configuration takes it. It needs 19 MiB of memory meanwhile.
 func HashPassword(password string) (string, error) {
-	switch {
-	case password == "":
-		return "", errors.New("the password is empty")
-	case len(password) > maxPassword:
-		return "", fmt.Errorf("the password has %d bytes, at most %d are allowed", len(password), maxPassword)
+	if err := passwordError(password); err != nil {
+		return "", err
 	}
 	h := PasswordHash{memory: newMemory, time: newTime, threads: newThreads, salt: make([]byte, newSalt)}
 	_, _ = rand.Read(h.salt) // never fails
 	h.key = h.derive(password, newKey)
 	return h.phc(), nil
+}
+
+func passwordError(password string) error {
+	switch {
+	case password == "":
+		return errors.New("the password is empty")
+	case len(password) > maxPassword:
+		return fmt.Errorf("the password has %d bytes, at most %d are allowed", len(password), maxPassword)
+	}
+	return nil
 }
 
 // ParsePasswordHash returns the hash that s describes. Its errors do not repeat

@@ -24,9 +24,11 @@ type Static struct {
 	open      bool // no users configured
 	token     []byte
 	hashing   chan struct{}
-	// decoy is checked for names that do not exist, so that they take as long
-	// as the others.
+	// decoy is checked for names that do not exist or have no hash, so that they
+	// take as long as the others.
 	decoy PasswordHash
+	// decoyHA1 is the same for those who have no HA1.
+	decoyHA1 HA1
 	// cacheKey is random, so that fingerprints are of no use without it and
 	// nobody can choose credentials whose fingerprints are alike.
 	cacheKey [32]byte
@@ -64,6 +66,8 @@ func New(c Config, options ...Option) (*Static, error) {
 		users:   map[string]*staticUser{},
 		open:    len(c.Users) == 0,
 		hashing: make(chan struct{}, maxHashing),
+
+		decoyHA1: randomHA1(),
 	}
 	_, _ = rand.Read(s.cacheKey[:]) // never fails
 	for i := range c.Users {
@@ -94,26 +98,36 @@ func (s *Static) Authorize(ctx context.Context, r Request) (Grant, error) {
 		if r.Action.OnStream() {
 			return anonymous, nil
 		}
-		return Grant{}, deny(true, "credentials are needed to "+describe(r))
+		return Grant{}, s.ask(r, "credentials are needed to "+describe(r))
 	}
-	if r.Credentials.User == "" && r.Credentials.Password == "" {
+	if r.Credentials.User == "" && r.Credentials.Password == "" && r.Credentials.Digest == nil {
 		if s.anonymousMay(r) {
 			return anonymous, nil
 		}
-		return Grant{}, deny(true, "credentials are needed to "+describe(r))
+		return Grant{}, s.ask(r, "credentials are needed to "+describe(r))
 	}
 	user, err := s.authenticate(ctx, r.Credentials)
 	switch {
 	case err != nil:
 		return Grant{}, err
 	case user == nil:
-		return Grant{}, deny(true, "wrong user name or password")
+		return Grant{}, s.ask(r, "wrong user name or password")
 	case user.may(r) || s.anonymousMay(r):
 		return Grant{Identity: Identity{User: user.Name}, User: user.Name}, nil
 	case !user.mayComeFrom(r.Remote):
-		return Grant{}, deny(false, fmt.Sprintf("user %q may not come from this address", user.Name))
+		return Grant{}, deny(Denied{Why: fmt.Sprintf("user %q may not come from this address", user.Name)})
 	}
-	return Grant{}, deny(false, fmt.Sprintf("user %q may not %s", user.Name, describe(r)))
+	return Grant{}, deny(Denied{Why: fmt.Sprintf("user %q may not %s", user.Name, describe(r))})
+}
+
+// ask denies r as other credentials might not be; by Digest if anybody who may do
+// it has a HA1.
+func (s *Static) ask(r Request, why string) error {
+	no := Denied{Why: why, Authenticate: true}
+	for _, u := range s.users {
+		no.Digest = no.Digest || !u.Digest.IsZero() && u.may(r)
+	}
+	return deny(no)
 }
 
 // consoleUser is the name of one who has the console token. The colon keeps it
@@ -155,10 +169,15 @@ func (s *Static) authenticate(ctx context.Context, c Credentials) (*staticUser, 
 	if len(s.users) == 0 || len(c.User) > maxName || len(c.Password) > maxPassword {
 		return nil, nil
 	}
+	if c.Digest != nil {
+		return s.authenticateDigest(c), nil
+	}
 	user, hash := s.users[c.User], s.decoy
 	fingerprint := s.fingerprint(c)
 	if user != nil {
-		hash = user.Password
+		if !user.Password.IsZero() {
+			hash = user.Password
+		}
 		if proven := user.proven.Load(); proven != nil && hmac.Equal(proven[:], fingerprint[:]) {
 			return user, nil
 		}
@@ -169,11 +188,32 @@ func (s *Static) authenticate(ctx context.Context, c Credentials) (*staticUser, 
 		return nil, fmt.Errorf("waiting to check a password: %w", ctx.Err())
 	}
 	defer func() { <-s.hashing }()
-	if right := hash.Verify(c.Password); !right || user == nil {
+	right := hash.Verify(c.Password) // the decoy's does not count
+	if user == nil {
+		return nil, nil
+	}
+	if user.Password.IsZero() {
+		right = user.Digest.Verify(c.User, c.Password)
+	}
+	if !right {
 		return nil, nil
 	}
 	user.proven.Store(&fingerprint)
 	return user, nil
+}
+
+// authenticateDigest returns the user whose password the Digest proves, nil if it
+// proves none.
+func (s *Static) authenticateDigest(c Credentials) *staticUser {
+	user := s.users[c.User]
+	if user == nil || user.Digest.IsZero() {
+		_ = s.decoyHA1.Proven(c.Digest) // takes as long
+		return nil
+	}
+	if !user.Digest.Proven(c.Digest) {
+		return nil
+	}
+	return user
 }
 
 // fingerprint is HMAC-SHA256 over name and password, each with its length in

@@ -79,7 +79,7 @@ func TestStatic(t *testing.T) {
 	}
 }
 
-func checkDenied(t *testing.T, err error, why string, ask bool) {
+func checkDenied(t *testing.T, err error, why string, ask bool) *Denied {
 	t.Helper()
 	var denied *Denied
 	if !errors.As(err, &denied) || reason.Of(err, "") != reason.Unauthorized {
@@ -88,6 +88,7 @@ func checkDenied(t *testing.T, err error, why string, ask bool) {
 	if !strings.Contains(denied.Why, why) || denied.Authenticate != ask {
 		t.Errorf("got %+v, want %q, %v", denied, why, ask)
 	}
+	return denied
 }
 
 func TestStaticWithoutUsers(t *testing.T) {

@@ -1,6 +1,7 @@
 package fanout
 
 import (
+	"log/slog"
 	"net"
 	"runtime"
 	"sync/atomic"
@@ -62,12 +63,13 @@ type Delivery struct {
 	next   atomic.Uint64
 	pumped atomic.Int64
 	stats  *Stats
+	log    *slog.Logger
 }
 
 // New starts a delivery with one loop for each processor that Go uses.
 func New(limits Limits) *Delivery {
 	n := runtime.GOMAXPROCS(0)
-	d := &Delivery{limits: limits, stats: newStats(n + 1)}
+	d := &Delivery{limits: limits, stats: newStats(n + 1), log: slog.New(slog.DiscardHandler)}
 	for i := range n {
 		l := newLoop(limits, &d.stats.Loops[i])
 		d.loops = append(d.loops, l)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"sync"
 	"time"
@@ -11,6 +12,7 @@ import (
 	"github.com/weirmedia/weir/pkg/av"
 	"github.com/weirmedia/weir/pkg/bus"
 	"github.com/weirmedia/weir/pkg/reason"
+	"github.com/weirmedia/weir/pkg/session"
 )
 
 // Muxer turns frames into the bytes of one format. It knows no socket and is
@@ -60,6 +62,9 @@ type Log struct {
 	mux    Muxer
 	window time.Duration
 	counts *FormatCounts
+	out    *slog.Logger
+
+	leftOut session.LeftOut
 
 	mu       sync.Mutex
 	position uint64 // in the view, of the next frame to write
@@ -111,7 +116,7 @@ type edge struct {
 func (d *Delivery) Open(v *bus.View, key Key, newMuxer func() Muxer) (*Log, func(), error) {
 	return bus.Acquire(v, key, func() (*Log, error) {
 		l := &Log{
-			view: v, key: key, mux: newMuxer(), window: d.limits.LagTime, counts: d.stats.format(key.Format),
+			view: v, key: key, mux: newMuxer(), window: d.limits.LagTime, counts: d.stats.format(key.Format), out: d.log,
 			resync: true, capacity: minSegment,
 		}
 		l.head = newSegment(0, minSegment)
@@ -275,6 +280,7 @@ func (l *Log) changeLayout(e bus.Entry) {
 		return
 	}
 	l.drop()
+	l.omit()
 	if bytes.Equal(plain, l.plain) {
 		return
 	}

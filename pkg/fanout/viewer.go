@@ -117,7 +117,7 @@ func (v *Viewer) Control(b []byte) {
 // Follow makes the viewer read log l from its newest start point, or change to
 // it at a start point if it reads another log of the same view. release is
 // called when the viewer no longer needs l, whatever happens. s is counted and
-// told of skips meanwhile.
+// told of skips and of what l leaves out meanwhile.
 func (v *Viewer) Follow(l *Log, release func(), s *session.Session) {
 	noted := v.note(func(n *notes) {
 		n.abandon()
@@ -125,7 +125,9 @@ func (v *Viewer) Follow(l *Log, release func(), s *session.Session) {
 	})
 	if !noted {
 		release()
+		return
 	}
+	s.Without(&l.leftOut)
 }
 
 // Rest makes the viewer read no log until it follows another of the same view,

@@ -181,6 +181,13 @@ func TestSessions(t *testing.T) {
 	viewer.Counters().FramesOut.Add(9)
 	viewer.Skipped(reason.LagTime, 40)
 	viewer.Close(reason.Stalled, nil)
+	network := &s.open("rtsp", session.Publish).Counters().Network
+	network.PacketsIn.Add(90)
+	network.PacketsLost.Add(10)
+	network.PacketsReordered.Add(3)
+	network = &s.open("rtsp", session.Play).Counters().Network
+	network.PacketsOut.Add(80)
+	network.PacketsLost.Add(8)
 	if err := s.open("httpflv", session.Play).Wait(); err != nil {
 		t.Fatal(err)
 	}
@@ -201,6 +208,11 @@ func TestSessions(t *testing.T) {
 		`weir_frames_sent_total{protocol="httpflv"}`:                                 0,
 		`weir_skips_total{protocol="rtmp",reason="lag_time"}`:                        1,
 		`weir_frames_skipped_total{protocol="rtmp"}`:                                 40,
+		`weir_packets_received_total{protocol="rtsp"}`:                               90,
+		`weir_packets_sent_total{protocol="rtsp"}`:                                   80,
+		`weir_packets_lost_total{action="publish",protocol="rtsp"}`:                  10,
+		`weir_packets_lost_total{action="play",protocol="rtsp"}`:                     8,
+		`weir_packets_reordered_total{action="publish",protocol="rtsp"}`:             3,
 		"weir_http_connections":                                                      7,
 		`weir_build_info{goversion="` + runtime.Version() + `",version="v1.2.3"}`:    1,
 	})
@@ -379,6 +391,7 @@ func (s *server) everything() {
 	viewer := s.open("rtmp", session.Play)
 	viewer.Skipped(reason.LagBytes, 1)
 	viewer.Close(reason.ClientClosed, nil)
+	s.open("rtsp", session.Publish).Counters().Network.PacketsIn.Add(1)
 	s.Sessions.Refuse(session.Info{Protocol: "rtmp"}, reason.BadHandshake, nil)
 }
 

@@ -13,6 +13,8 @@ type sessionFamilies struct {
 	bytesIn, bytesOut                 *family
 	framesIn, framesOut               *family
 	skips, framesSkipped              *family
+	packetsIn, packetsOut             *family
+	packetsLost, packetsReordered     *family
 }
 
 func newSessionFamilies(c *catalogue) sessionFamilies {
@@ -27,6 +29,11 @@ func newSessionFamilies(c *catalogue) sessionFamilies {
 		framesOut:     c.add(counter, "frames_sent_total", "Frames sent to viewers.", "protocol"),
 		skips:         c.add(counter, "skips_total", "Times that a slow viewer was moved on to a newer key frame, by reason.", "protocol", "reason"),
 		framesSkipped: c.add(counter, "frames_skipped_total", "Frames that slow viewers missed by skips.", "protocol"),
+
+		packetsIn:        c.add(counter, "packets_received_total", "RTP packets received from publishers.", "protocol"),
+		packetsOut:       c.add(counter, "packets_sent_total", "RTP packets sent to viewers.", "protocol"),
+		packetsLost:      c.add(counter, "packets_lost_total", "RTP packets that did not arrive: from publishers, and by their own reports at viewers.", "protocol", "action"),
+		packetsReordered: c.add(counter, "packets_reordered_total", "RTP packets that came in after one that was sent later.", "protocol", "action"),
 	}
 }
 
@@ -57,6 +64,10 @@ func (f *sessionFamilies) collectGroup(out chan<- prometheus.Metric, g session.G
 	for why, n := range g.Closes {
 		emit(out, f.closed, n, g.Protocol, action, string(why))
 	}
+	if g.Network != (session.NetworkCounts{}) {
+		emit(out, f.packetsLost, g.Network.PacketsLost, g.Protocol, action)
+		emit(out, f.packetsReordered, g.Network.PacketsReordered, g.Protocol, action)
+	}
 }
 
 func (f *sessionFamilies) collectProtocol(out chan<- prometheus.Metric, protocol string, p *protocolTotals) {
@@ -65,6 +76,10 @@ func (f *sessionFamilies) collectProtocol(out chan<- prometheus.Metric, protocol
 	emit(out, f.framesIn, p.framesIn, protocol)
 	emit(out, f.framesOut, p.framesOut, protocol)
 	emit(out, f.framesSkipped, p.framesSkipped, protocol)
+	if p.packetsIn+p.packetsOut > 0 {
+		emit(out, f.packetsIn, p.packetsIn, protocol)
+		emit(out, f.packetsOut, p.packetsOut, protocol)
+	}
 	for why, n := range p.skips {
 		emit(out, f.skips, n, protocol, string(why))
 	}
@@ -75,6 +90,8 @@ type protocolTotals struct {
 	bytesIn, bytesOut   uint64
 	framesIn, framesOut uint64
 	framesSkipped       uint64
+	packetsIn           uint64
+	packetsOut          uint64
 	skips               map[reason.Reason]uint64
 }
 
@@ -84,6 +101,8 @@ func (p *protocolTotals) add(g session.GroupTotals) {
 	p.framesIn += g.FramesIn
 	p.framesOut += g.FramesOut
 	p.framesSkipped += g.FramesSkipped
+	p.packetsIn += g.Network.PacketsIn
+	p.packetsOut += g.Network.PacketsOut
 	for why, n := range g.Skips {
 		p.skips[why] += n
 	}

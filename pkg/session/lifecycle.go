@@ -63,6 +63,7 @@ func (s *Session) Close(why reason.Reason, err error) {
 		slog.Uint64("bytes_in", end.moved.BytesIn), slog.Uint64("bytes_out", end.moved.BytesOut),
 		slog.Uint64("frames_in", end.moved.FramesIn), slog.Uint64("frames_out", end.moved.FramesOut),
 		slog.Uint64("skips", end.moved.Skips), slog.Uint64("frames_skipped", end.moved.FramesSkipped))
+	attrs = append(attrs, end.moved.Network.attrs()...)
 	if end.err != nil {
 		attrs = append(attrs, slog.String("error", end.err.Error()))
 	}

@@ -11,6 +11,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/weirmedia/weir/pkg/av"
 	"github.com/weirmedia/weir/pkg/reason"
 )
 
@@ -33,8 +34,8 @@ const (
 	Active  State = "active"
 )
 
-// Info says who is connected and what for. The registry keeps a copy, which is
-// immutable. It holds no secret: whatever is in it may be logged and listed.
+// Info says who is connected and what for. The registry keeps a copy, of
+// which nothing but the transport changes. It holds no secret: whatever is in it may be logged and listed.
 type Info struct {
 	Protocol  string // the plugin's name, such as "rtmp"; a metric label
 	Action    Action // may be empty in Refuse, when the peer was refused before it asked
@@ -89,13 +90,14 @@ func (i Info) attrs() []slog.Attr {
 }
 
 // Counters are written by a session's owner on its hot path and read by
-// anybody. Each only grows. What is added after Close is not counted.
+// anybody. Each but the jitter only grows. What is added after Close is not counted.
 type Counters struct {
 	BytesIn, BytesOut   atomic.Uint64 // as seen by the socket, without TLS and TCP
 	FramesIn, FramesOut atomic.Uint64
 	// Skips counts the times that a viewer was moved on to a newer key frame,
 	// FramesSkipped the frames it missed by that. Session.Skipped adds to both.
 	Skips, FramesSkipped atomic.Uint64
+	Network              Network
 }
 
 // Counts is a copy of Counters at one moment.
@@ -103,6 +105,7 @@ type Counts struct {
 	BytesIn, BytesOut    uint64
 	FramesIn, FramesOut  uint64
 	Skips, FramesSkipped uint64
+	Network              NetworkCounts
 }
 
 func (c *Counters) load() Counts {
@@ -110,6 +113,7 @@ func (c *Counters) load() Counts {
 		BytesIn: c.BytesIn.Load(), BytesOut: c.BytesOut.Load(),
 		FramesIn: c.FramesIn.Load(), FramesOut: c.FramesOut.Load(),
 		Skips: c.Skips.Load(), FramesSkipped: c.FramesSkipped.Load(),
+		Network: c.Network.load(),
 	}
 }
 
@@ -120,6 +124,7 @@ func (c *Counts) add(o Counts) {
 	c.FramesOut += o.FramesOut
 	c.Skips += o.Skips
 	c.FramesSkipped += o.FramesSkipped
+	c.Network.add(o.Network)
 }
 
 // Snapshot is a session at one moment.
@@ -129,6 +134,7 @@ type Snapshot struct {
 	State State
 	Since time.Time
 	Counts
+	LeftOut []av.Omission
 }
 
 // Session is one publisher or viewer in the registry, made by Registry.Open
@@ -142,6 +148,7 @@ type Session struct {
 	kill     func(reason.Reason)
 	group    *group
 	counters Counters
+	leftOut  atomic.Pointer[LeftOut] // nil before there is an output
 
 	// Guarded by registry.mu.
 	place    *list.Element // in registry.order
@@ -153,8 +160,20 @@ type Session struct {
 // ID returns the session's identity: short, random, safe in a URL.
 func (s *Session) ID() string { return s.id }
 
-// Info returns what the session was opened with.
-func (s *Session) Info() Info { return s.info }
+// Info returns what the session was opened with, and the newest transport.
+func (s *Session) Info() Info {
+	s.registry.mu.Lock()
+	defer s.registry.mu.Unlock()
+	return s.info
+}
+
+// SetTransport changes the transport, where it shows late what carries the media.
+// Only the owner calls it, and not while it closes the session.
+func (s *Session) SetTransport(transport string) {
+	s.registry.mu.Lock()
+	defer s.registry.mu.Unlock()
+	s.info.Transport = transport
+}
 
 // Counters returns the counters that the owner writes.
 func (s *Session) Counters() *Counters { return &s.counters }
@@ -168,5 +187,5 @@ func (s *Session) Skipped(why reason.Reason, frames int) {
 }
 
 func (s *Session) snapshot() Snapshot {
-	return Snapshot{ID: s.id, Info: s.info, State: s.state, Since: s.since, Counts: s.counters.load()}
+	return Snapshot{ID: s.id, Info: s.info, State: s.state, Since: s.since, Counts: s.counters.load(), LeftOut: s.leftOut.Load().Tracks()}
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/weirmedia/weir/pkg/av"
 	"github.com/weirmedia/weir/pkg/bus"
 	"github.com/weirmedia/weir/pkg/reason"
+	"github.com/weirmedia/weir/pkg/session"
 	"github.com/weirmedia/weir/protocols/hls/segment"
 )
 
@@ -29,6 +30,7 @@ type muxer struct {
 	epoch   string
 	cancel  context.CancelFunc
 	log     *slog.Logger
+	leftOut session.LeftOut
 
 	// newest is nil until the first segment has ended. started is closed when there
 	// is the first snapshot or none will come.
@@ -39,11 +41,12 @@ type muxer struct {
 	mu        sync.Mutex // guards what follows
 	cutter    *segment.Segmenter
 	made      *window
-	counted   counts    // what was published
-	opened    int64     // bytes of frames since the newest segment began, about
-	epochTime time.Time // of 0 on the stream's timeline
-	placed    bool      // epochTime is valid
-	lastTime  int64     // the newest DTS, and when it arrived
+	counted   counts     // what was published
+	layout    *av.Layout // that leftOut is of
+	opened    int64      // bytes of frames since the newest segment began, about
+	epochTime time.Time  // of 0 on the stream's timeline
+	placed    bool       // epochTime is valid
+	lastTime  int64      // the newest DTS, and when it arrived
 	arrived   int64
 	away      *time.Timer // runs while the publisher is away
 	warned    struct{ overlong, capped bool }
@@ -156,9 +159,21 @@ func (m *muxer) handle(item bus.Item) error {
 		m.placed = true
 		m.epochTime = time.Now().Add(time.Duration(f.Arrival - av.Now() - f.DTS))
 	}
+	m.omit(item.Layout)
 	m.away.Stop()
 	m.lastTime, m.arrived = max(m.lastTime, f.DTS), f.Arrival
 	return m.push(f, item)
+}
+
+// omit finds out what segments leave out of l. The caller locks.
+func (m *muxer) omit(l *av.Layout) {
+	if l == m.layout {
+		return
+	}
+	m.layout = l
+	if tracks := m.format.LeftOut(l); m.leftOut.Set(tracks) {
+		session.LogLeftOut(m.log, slog.LevelInfo, tracks, slog.String("protocol", protocol))
+	}
 }
 
 // push cuts at f. A segment that takes half of hls.max_bytes is broken off, so that

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/weirmedia/weir/pkg/auth"
+	"github.com/weirmedia/weir/pkg/av"
 	"github.com/weirmedia/weir/pkg/reason"
 	"github.com/weirmedia/weir/pkg/session"
 	"github.com/weirmedia/weir/protocols/hls/segment"
@@ -74,6 +75,20 @@ func TestSession(t *testing.T) {
 	}
 	s.play(6)
 	<-done
+}
+
+// What segments leave out is known of each session.
+func TestSessionLeftOut(t *testing.T) {
+	r := newRig(t, options{})
+	s := r.publish(50,
+		&av.Track{ID: 0, Kind: av.Video, Codec: av.H264, Config: h264Config, Width: 64, Height: 36},
+		&av.Track{ID: 1, Kind: av.Audio, Codec: av.G711U, SampleRate: 8000, Channels: 1})
+	r.warm(s, segment.FMP4)
+	s.play(330)
+	r.open("")
+	if list := r.host.Sessions.List(); len(list) != 1 || len(list[0].LeftOut) != 1 || list[0].LeftOut[0].Codec != av.G711U.String() {
+		t.Errorf("sessions %+v", list)
+	}
 }
 
 func TestKick(t *testing.T) {

@@ -231,6 +231,9 @@ func (v *viewer) muxer(f segment.Format) (*muxer, error) {
 		o.release()
 	}
 	v.outputs[f] = &output{m, release}
+	if v.session != nil {
+		v.session.Without(&m.leftOut)
+	}
 	return m, nil
 }
 

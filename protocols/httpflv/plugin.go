@@ -52,5 +52,7 @@ func parseVariant(q url.Values) (httplive.Variant, error) {
 	return variant{Multitrack: q.Get("multitrack") == "1"}, nil
 }
 
+var _ fanout.Omitter = (*flv.Muxer)(nil)
+
 // NewMuxer implements httplive.Variant.
 func (v variant) NewMuxer() fanout.Muxer { return &flv.Muxer{Options: flv.Options(v)} }

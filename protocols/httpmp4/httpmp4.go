@@ -57,5 +57,7 @@ func parseVariant(q url.Values) (httplive.Variant, error) {
 	}
 }
 
+var _ fanout.Omitter = (*fmp4.Muxer)(nil)
+
 // NewMuxer implements httplive.Variant.
 func (v variant) NewMuxer() fanout.Muxer { return &fmp4.Muxer{Options: fmp4.Options(v)} }

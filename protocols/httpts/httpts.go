@@ -42,5 +42,7 @@ func (c *Config) Start(h *plugin.Host) (plugin.Service, error) {
 // variant is MPEG-TS, about which a player has nothing to choose.
 type variant struct{}
 
+var _ fanout.Omitter = (*ts.Muxer)(nil)
+
 // NewMuxer implements httplive.Variant.
 func (variant) NewMuxer() fanout.Muxer { return new(ts.Muxer) }

@@ -128,6 +128,8 @@ func (c *conn) playStart(id uint32, name string) []byte {
 	}, c.server.config.ChunkSize, amf0.Append(nil, "|RtmpSampleAccess", true, true))
 }
 
+var _ fanout.Omitter = (*rtmpchunk.Muxer)(nil)
+
 // follow makes the viewer read the wire log of what p selects, or nothing if
 // nothing of the stream is selected. The caller holds p.mu.
 func (c *conn) follow(p *playing) {

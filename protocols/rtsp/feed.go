@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"math/rand/v2"
 	"runtime/debug"
 	"sync"
@@ -44,6 +45,7 @@ type feed struct {
 	outlets []*outlet
 	err     error
 	wall    int64 // wall time in nanoseconds of stream time 0
+	leftOut session.LeftOut
 
 	unit   uint64     // number of the next frame; of the goroutine
 	layout *av.Layout // that the outlets follow; of the goroutine
@@ -98,29 +100,6 @@ func (c *client) feed(r request) (*feed, func(), error) {
 		return nil, nil, err
 	}
 	return f, release, nil
-}
-
-// await waits for a stream. Who does not find it at once is listed as waiting.
-func (c *client) await(r request) (*bus.Stream, error) {
-	host := c.endpoint.server.host
-	if stream := host.Bus.Stream(r.name); stream != nil {
-		return stream, nil
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	defer cancel()
-	s, err := host.Sessions.Open(c.info(session.Play, r, c.endpoint.carrier()), func(reason.Reason) { cancel() })
-	if err != nil {
-		return nil, err
-	}
-	var stream *bus.Stream
-	if err = s.Wait(); err == nil {
-		stream, err = host.Bus.Await(ctx, r.name)
-	}
-	if errors.Is(err, context.Canceled) {
-		err = reason.Wrap(reason.Kicked, errors.New("closed by the server"))
-	}
-	s.Close(reason.Of(err, reason.ClientClosed), err)
-	return stream, err
 }
 
 // run reads the view until it ends, or until nobody has the feed any more.
@@ -233,11 +212,12 @@ func (f *feed) outletOf(track int) int {
 func (f *feed) describe(l *av.Layout) error {
 	d := &description.Session{Title: f.name}
 	err := errors.New("it has none")
+	var without []av.Omission
 	for _, t := range l.Tracks {
 		m, merr := rtp.NewMuxer(t, firstType+uint8(len(f.outlets)), uint16(rand.Uint32()), rand.Uint32()) //nolint:gosec // no secrets: RFC 3550 asks for variety
 		if merr != nil {
 			err = merr
-			f.endpoint.server.host.Log.Info("track left out", "protocol", protocol, "stream", f.name, "track", t.ID, "cause", merr)
+			without = append(without, av.Omit(t, merr.Error()))
 			continue
 		}
 		media := &description.Media{Type: description.MediaTypeAudio, Formats: []format.Format{m.Format()}}
@@ -250,6 +230,7 @@ func (f *feed) describe(l *av.Layout) error {
 	if len(f.outlets) == 0 {
 		return reason.Wrap(reason.Unsupported, fmt.Errorf("RTP can carry no track of %q: %w", f.name, err))
 	}
+	f.omit(without)
 	stream := &gortsplib.ServerStream{Server: f.endpoint.library, Desc: d}
 	if err := stream.Initialize(); err != nil {
 		return err
@@ -266,8 +247,10 @@ func (f *feed) describe(l *av.Layout) error {
 // sent again.
 func (f *feed) follow(l *av.Layout) error {
 	carried := 0
+	var without []av.Omission
 	for _, t := range l.Tracks {
-		if rtp.Carries(t) != nil {
+		if err := rtp.Carries(t); err != nil {
+			without = append(without, av.Omit(t, err.Error()))
 			continue
 		}
 		carried++
@@ -282,8 +265,16 @@ func (f *feed) follow(l *av.Layout) error {
 	if carried < len(f.outlets) {
 		return errors.New("the stream has fewer tracks now")
 	}
+	f.omit(without)
 	f.layout = l
 	return nil
+}
+
+// omit notes the tracks that players do without.
+func (f *feed) omit(tracks []av.Omission) {
+	if f.leftOut.Set(tracks) {
+		session.LogLeftOut(f.endpoint.server.host.Log, slog.LevelInfo, tracks, slog.String("protocol", protocol), slog.String("stream", f.name))
+	}
 }
 
 // pass gives players what they lack, and reports whether one still lacks

@@ -2,6 +2,7 @@ package rtsp
 
 import (
 	"errors"
+	"net"
 	"os"
 	"syscall"
 
@@ -38,7 +39,13 @@ func (e *endpoint) OnConnOpen(ctx *gortsplib.ServerHandlerOnConnOpenCtx) {
 
 // OnConnClose implements gortsplib.ServerHandlerOnConnClose.
 func (e *endpoint) OnConnClose(ctx *gortsplib.ServerHandlerOnConnCloseCtx) {
-	_ = clientOf(ctx.Conn).peer.Close() // gortsplib has closed it already, unless it is TLS
+	c := clientOf(ctx.Conn)
+	_ = c.peer.Close() // gortsplib has closed it already, unless it is TLS
+	why := reason.ClientClosed
+	if errors.Is(ctx.Error, net.ErrClosed) { // by the peer: it came to nothing
+		why = reason.HandshakeTimeout
+	}
+	c.giveUp(why, nil)
 }
 
 // OnDescribe implements gortsplib.ServerHandlerOnDescribe.
@@ -131,8 +138,10 @@ func (e *endpoint) OnSessionClose(ctx *gortsplib.ServerHandlerOnSessionCloseCtx)
 }
 
 // OnPacketsLost implements gortsplib.ServerHandlerOnPacketsLost.
-func (e *endpoint) OnPacketsLost(ctx *gortsplib.ServerHandlerOnPacketsLostCtx) {
-	e.server.metrics.lost.Add(float64(ctx.Lost))
+func (*endpoint) OnPacketsLost(ctx *gortsplib.ServerHandlerOnPacketsLostCtx) {
+	if p, isPublishing := ctx.Session.UserData().(*publishing); isPublishing {
+		p.session.Counters().Network.PacketsLost.Add(ctx.Lost)
+	}
 }
 
 // OnDecodeError implements gortsplib.ServerHandlerOnDecodeError.

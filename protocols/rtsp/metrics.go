@@ -5,7 +5,6 @@ import "github.com/prometheus/client_golang/prometheus"
 // metrics are those of RTSP beside what the session registry counts.
 type metrics struct {
 	ignored *prometheus.CounterVec
-	lost    prometheus.Counter
 	bad     prometheus.Counter
 	unsent  prometheus.Counter
 }
@@ -16,10 +15,6 @@ func newMetrics() *metrics {
 			Name: "weir_rtsp_ignored_total",
 			Help: "Packets and access units of publishers that were left out, by cause.",
 		}, []string{"cause"}),
-		lost: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "weir_rtsp_packets_lost_total",
-			Help: "RTP packets of publishers that did not arrive.",
-		}),
 		bad: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "weir_rtsp_packets_refused_total",
 			Help: "Packets that are no RTP or RTCP, or of an unknown source or payload type.",
@@ -32,5 +27,5 @@ func newMetrics() *metrics {
 }
 
 func (m *metrics) all() []prometheus.Collector {
-	return []prometheus.Collector{m.ignored, m.lost, m.bad, m.unsent}
+	return []prometheus.Collector{m.ignored, m.bad, m.unsent}
 }

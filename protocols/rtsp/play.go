@@ -49,11 +49,13 @@ func (p *playing) play() error {
 	}
 	if p.session == nil {
 		e := p.client.endpoint
-		s, err := e.server.host.Sessions.Open(p.client.info(session.Play, p.request, e.transport(p.rtsp)), p.kill)
+		s, err := p.client.open(p.request, e.transport(p.rtsp), p.kill)
 		if err != nil {
 			return err
 		}
 		p.session = s
+		s.Without(&p.feed.leftOut)
+		p.hear()
 		e.server.running.Add(1)
 	}
 	v := newViewer(p)
@@ -62,6 +64,18 @@ func (p *playing) play() error {
 	}
 	p.viewer = v
 	return nil
+}
+
+// hear takes in what the player reports.
+func (p *playing) hear() {
+	r := reception{network: &p.session.Counters().Network, tracks: make([]received, len(p.feed.outlets))}
+	for _, m := range p.rtsp.SetuppedMedias() {
+		for i, o := range p.feed.outlets {
+			if o.media == m {
+				p.rtsp.OnPacketRTCP(m, func(pkt rtcp.Packet) { r.report(i, o.ssrc, m.Formats[0].ClockRate(), pkt) })
+			}
+		}
+	}
 }
 
 func (p *playing) pause() {
@@ -210,6 +224,7 @@ func (v *viewer) send(e *entry) error {
 	lane.packets++
 	lane.octets += uint32(len(e.Payload))
 	c := p.session.Counters()
+	c.Network.PacketsOut.Add(1)
 	c.BytesOut.Add(uint64(e.size))
 	if !v.udp {
 		c.BytesOut.Add(tcpOverhead)

@@ -2,6 +2,8 @@ package rtsp
 
 import (
 	"fmt"
+	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 
@@ -29,6 +31,9 @@ type publishing struct {
 	mu     sync.Mutex // over UDP, RTP and RTCP come on two goroutines
 	clock  rtp.Clock
 	inlets []*inlet
+	meters meters
+
+	leftOut session.LeftOut
 
 	ending sync.Mutex    // may be taken under mu
 	why    reason.Reason // of the end, if it came from us
@@ -46,25 +51,48 @@ type inlet struct {
 
 // describe finds the tracks that can be used. The error says why there are none.
 func (p *publishing) describe(d *description.Session) error {
-	var leftOut []string
+	var leftOut []av.Omission
 	next := [av.Kinds]int{av.Video: 0, av.Audio: 1} // as everywhere: even and odd
 	for _, m := range d.Medias {
 		in, why := newInlet(m, &next)
 		if in == nil {
-			leftOut = append(leftOut, why)
+			leftOut = append(leftOut, omission(m, why))
 			continue
 		}
 		in.timing = p.clock.Track()
+		m.Formats[slices.Index(m.Formats, in.format)] = p.meters.add(in.format)
 		p.inlets = append(p.inlets, in)
 	}
 	if len(p.inlets) == 0 {
-		return reason.Wrap(reason.Unsupported, fmt.Errorf("no track can be used: %s", strings.Join(leftOut, "; ")))
+		var causes []string
+		for _, o := range leftOut {
+			causes = append(causes, o.Why)
+		}
+		return reason.Wrap(reason.Unsupported, fmt.Errorf("no track can be used: %s", strings.Join(causes, "; ")))
 	}
-	for _, why := range leftOut {
-		p.client.endpoint.server.host.Log.Warn("track left out", "protocol", protocol, "stream", p.request.name,
-			"remote", p.client.remote.String(), "cause", why)
-	}
+	p.leftOut.Set(leftOut)
+	session.LogLeftOut(p.client.endpoint.server.host.Log, slog.LevelWarn, leftOut,
+		slog.String("protocol", protocol), slog.String("stream", p.request.name), slog.String("remote", p.client.remote.String()))
 	return nil
+}
+
+// omission tells that m cannot be used.
+func omission(m *description.Media, why string) av.Omission {
+	var codecs []string
+	for _, f := range m.Formats {
+		name := f.Codec()
+		if unknown, ok := f.(*format.Generic); ok {
+			name, _, _ = strings.Cut(unknown.RTPMap(), "/")
+		}
+		codecs = append(codecs, name)
+	}
+	return av.Omission{Kind: kindOf(m), Codec: clip(strings.Join(codecs, ", ")), Why: clip(why)}
+}
+
+// clip bounds a text that the peer may have chosen.
+func clip(text string) string {
+	const most = 200 // bytes
+	return strings.ToValidUTF8(text[:min(len(text), most)], "")
 }
 
 // newInlet returns the inlet for the first format of m that is known, nil and why
@@ -115,7 +143,8 @@ func (p *publishing) record() error {
 		s.Close(reason.Of(err, reason.InternalError), err)
 		return err
 	}
-	p.session = s
+	p.session, p.meters.network = s, &s.Counters().Network
+	s.Without(&p.leftOut)
 	server.running.Add(1)
 	var hinted [av.Kinds]bool
 	for _, in := range p.inlets {

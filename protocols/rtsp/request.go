@@ -7,12 +7,12 @@ import (
 	"net/netip"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"time"
 	"unicode"
 
 	"github.com/bluenviron/gortsplib/v4"
 	"github.com/bluenviron/gortsplib/v4/pkg/base"
-	"github.com/bluenviron/gortsplib/v4/pkg/headers"
 
 	"github.com/weirmedia/weir/pkg/auth"
 	"github.com/weirmedia/weir/pkg/reason"
@@ -30,14 +30,19 @@ type client struct {
 	peer     *peer
 	remote   netip.AddrPort
 	agent    string
-	asked    asked // last, and granted
+	nonce    string // of the challenge, empty before the first
+	asked    asked  // last, and granted
 	grant    auth.Grant
+
+	wait atomic.Pointer[wait] // nil but while it waits for a stream, and until PLAY
 }
 
-// asked is all that an authorizer's answer depends on.
+// asked is all that an authorizer's answer depends on. One with a Digest is never
+// the same again: a Digest is for one request.
 type asked struct {
-	action             auth.Action
-	name, query, proof string
+	action      auth.Action
+	name, query string
+	credentials auth.Credentials
 }
 
 func newClient(e *endpoint, sc *gortsplib.ServerConn) *client {
@@ -53,8 +58,9 @@ func clientOf(sc *gortsplib.ServerConn) *client { return sc.UserData().(*client)
 
 // request is a stream, and leave to use it.
 type request struct {
-	name  string
-	grant auth.Grant
+	name   string
+	grant  auth.Grant
+	proofs bool // credentials came with it
 }
 
 // admit finds out which stream a request is about and whether the client may do
@@ -73,34 +79,28 @@ func (c *client) admit(action auth.Action, path, rawQuery string, req *base.Requ
 			return request{name: name}, err
 		}
 	}
-	what := asked{action, name, rawQuery, strings.Join(req.Header["Authorization"], "\n")}
-	if what == c.asked {
-		return request{name, c.grant}, nil
-	}
 	query, _ := url.ParseQuery(rawQuery) // of a broken one what can be read counts
-	ctx, cancel := context.WithTimeout(context.Background(), authTimeout)
-	defer cancel()
-	grant, err := c.endpoint.server.host.Auth.Authorize(ctx, auth.Request{
-		Action: action, Stream: name, Protocol: protocol, Remote: c.remote.Addr(),
-		Credentials: credentials(query, req.Header["Authorization"]), Query: query,
-	})
+	presented, err := c.credentials(query, req)
 	if err != nil {
 		return request{name: name}, err
 	}
-	c.asked, c.grant = what, grant
-	return request{name, grant}, nil
-}
-
-// credentials finds what a client proves itself with: user, pass and token in the
-// query, else HTTP's Basic authentication, which clients make of the user:pass@
-// in a URL once they are asked.
-func credentials(query url.Values, authorization base.HeaderValue) auth.Credentials {
-	found := auth.Credentials{User: query.Get("user"), Password: query.Get("pass"), Token: query.Get("token")}
-	var h headers.Authorization
-	if found == (auth.Credentials{}) && h.Unmarshal(authorization) == nil && h.Method == headers.AuthMethodBasic {
-		found.User, found.Password = h.Username, h.BasicPass
+	what := asked{action, name, rawQuery, presented}
+	r := request{name: name, proofs: presented != auth.Credentials{}}
+	if what == c.asked {
+		r.grant = c.grant
+		return r, nil
 	}
-	return found
+	ctx, cancel := context.WithTimeout(context.Background(), authTimeout)
+	defer cancel()
+	r.grant, err = c.endpoint.server.host.Auth.Authorize(ctx, auth.Request{
+		Action: action, Stream: name, Protocol: protocol, Remote: c.remote.Addr(),
+		Credentials: presented, Query: query,
+	})
+	if err != nil {
+		return r, err
+	}
+	c.asked, c.grant = what, r.grant
+	return r, nil
 }
 
 func (c *client) info(action session.Action, r request, transport string) session.Info {
@@ -131,13 +131,14 @@ func (e *endpoint) carrier() string {
 // first. The error that it returns ends the connection.
 func (c *client) refuse(action session.Action, r request, req *base.Request, err error) (*base.Response, error) {
 	why := reason.Of(err, reason.InternalError)
+	c.giveUp(why, err)
 	var denied *auth.Denied
 	asks := errors.As(err, &denied) && denied.Authenticate
 	res := answer(why, err)
 	if asks {
 		res.StatusCode = base.StatusUnauthorized
-		res.Header = base.Header{"WWW-Authenticate": base.HeaderValue{`Basic realm="weir"`}}
-		if len(req.Header["Authorization"]) == 0 {
+		res.Header = base.Header{"WWW-Authenticate": c.challenge(denied.Digest, c.stale(req))}
+		if !r.proofs {
 			return res, nil
 		}
 	}

@@ -45,18 +45,27 @@ type rig struct {
 
 func newRig(t *testing.T, a auth.Config) *rig {
 	t.Helper()
+	return newPatientRig(t, a, 50*time.Millisecond)
+}
+
+// newPatientRig lets players wait for their stream for so long.
+func newPatientRig(t *testing.T, a auth.Config, wait time.Duration, change ...func(*rtsp.Config)) *rig {
+	t.Helper()
 	authorizer, err := auth.New(a)
 	if err != nil {
 		t.Fatal(err)
 	}
 	limits := bus.DefaultLimits()
-	limits.Wait, limits.Linger = 50*time.Millisecond, 0
+	limits.Wait, limits.Linger = wait, 0
 	h := &plugin.Host{
 		Log: slog.New(slog.DiscardHandler), Bus: bus.New(limits), Sessions: session.NewRegistry(session.Options{}),
 		Auth: authorizer, Metrics: prometheus.NewRegistry(),
 	}
 	c := rtsp.New().(*rtsp.Config)
 	c.Listen, c.UDPListen, c.MaxLag = "127.0.0.1:0", "127.0.0.1:0", config.Duration(500*time.Millisecond)
+	for _, f := range change {
+		f(c)
+	}
 	service, err := c.Start(h)
 	if err != nil {
 		t.Fatal(err)
@@ -389,6 +398,25 @@ func TestRecordUnknownBesideKnown(t *testing.T) {
 	defer c.Close()
 	if l := r.host.Bus.Stream("live/test").Layout(); len(l.Tracks) != 2 || !l.Ready {
 		t.Errorf("layout %+v", l)
+	}
+	if lacks := r.host.Sessions.Lacks()["live/test"]; len(lacks) != 1 || lacks[0].Action != session.Publish ||
+		lacks[0].Kind != av.Video || lacks[0].Codec != "M-JPEG" || lacks[0].Why == "" {
+		t.Errorf("left out: %+v", lacks)
+	}
+}
+
+// A track that RTP cannot carry is left out; the others are played.
+func TestPlayUnknownBesideKnown(t *testing.T) {
+	r := newRig(t, auth.Config{})
+	frames := footage(t, "bframes.flv")
+	p := r.feed("live/test", frames)
+	if err := p.SetTrack(&av.Track{ID: 3, Kind: av.Audio, Codec: av.FLAC, SampleRate: 48000, Channels: 2}); err != nil {
+		t.Fatal(err)
+	}
+	r.write(p, frames)
+	r.play("live/test", gortsplib.TransportTCP)
+	if list := r.host.Sessions.List(); len(list) != 1 || len(list[0].LeftOut) != 1 || list[0].LeftOut[0].Codec != "FLAC" {
+		t.Errorf("sessions: %+v", list)
 	}
 }
 

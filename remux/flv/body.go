@@ -48,6 +48,19 @@ func (o Options) formOf(l *av.Layout, t *av.Track) form {
 	return leftOut
 }
 
+// LeftOut returns the tracks of l that do not go out.
+func (o Options) LeftOut(l *av.Layout) (tracks []av.Omission) {
+	for _, t := range l.Tracks {
+		switch {
+		case !Carries(t.Codec):
+			tracks = append(tracks, av.Omit(t, "FLV cannot carry the codec"))
+		case o.formOf(l, t) == leftOut:
+			tracks = append(tracks, av.Omit(t, "only the first track of a kind goes out, unless a player asks for more"))
+		}
+	}
+	return tracks
+}
+
 // trackNumber is the track id of Enhanced RTMP.
 func trackNumber(t *av.Track) int { return t.ID / 2 }
 

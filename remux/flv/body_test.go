@@ -301,3 +301,21 @@ func TestEnhancedFramesDoNotAllocate(t *testing.T) {
 		}
 	}
 }
+
+func TestLeftOut(t *testing.T) {
+	l := &av.Layout{Tracks: []*av.Track{
+		{ID: 0, Kind: av.Video, Codec: av.H264}, {ID: 1, Kind: av.Audio, Codec: av.Unknown},
+		{ID: 3, Kind: av.Audio, Codec: av.AAC}, {ID: 5, Kind: av.Audio, Codec: av.Opus},
+	}}
+	for multitrack, want := range map[bool][]string{false: {"FLV cannot carry", "only the first track"}, true: {"FLV cannot carry"}} {
+		got := Options{Multitrack: multitrack}.LeftOut(l)
+		if len(got) != len(want) {
+			t.Fatalf("multitrack %v: got %+v", multitrack, got)
+		}
+		for i, o := range got {
+			if o.Kind != av.Audio || !strings.HasPrefix(o.Why, want[i]) {
+				t.Errorf("multitrack %v: got %+v", multitrack, o)
+			}
+		}
+	}
+}

@@ -34,6 +34,17 @@ func Carries(t *av.Track) bool {
 	return false
 }
 
+// Misfit says why fragmented MP4 cannot carry t; empty if it Carries t.
+func Misfit(t *av.Track) string {
+	switch {
+	case Carries(t):
+		return ""
+	case t.Kind == av.Audio && t.SampleRate == 0:
+		return "its sample rate is not known"
+	}
+	return "fragmented MP4 cannot carry the codec"
+}
+
 // Timescale returns how many units a second has in the times of t, which
 // Carries: 90000 for video, the sample rate for audio.
 func Timescale(t *av.Track) uint32 {

@@ -179,3 +179,11 @@ func TestInitLeavesOutWhatItCannotCarry(t *testing.T) {
 		t.Errorf("%x, %v", got, err)
 	}
 }
+
+func TestLeftOut(t *testing.T) {
+	got := new(Muxer).LeftOut(layoutOf(videoTrack(t),
+		&av.Track{ID: 1, Kind: av.Audio, Codec: av.G711U, SampleRate: 8000}, &av.Track{ID: 3, Kind: av.Audio, Codec: av.AAC}))
+	if len(got) != 2 || got[0].Codec != "G.711 mu-law" || got[1].Why != "its sample rate is not known" {
+		t.Errorf("got %+v", got)
+	}
+}

@@ -60,6 +60,16 @@ func (m *Muxer) AppendChange(dst []byte, from, to *av.Layout, _ int64) ([]byte, 
 	return append(m.flushAll(dst), init...), nil
 }
 
+// LeftOut returns the tracks of l that do not go out.
+func (*Muxer) LeftOut(l *av.Layout) (tracks []av.Omission) {
+	for _, t := range l.Tracks {
+		if why := Misfit(t); why != "" {
+			tracks = append(tracks, av.Omit(t, why))
+		}
+	}
+	return tracks
+}
+
 func sameStream(a, b *av.Track) bool { return a.ID == b.ID && a.Codec == b.Codec }
 
 // names lists the codecs of l's carried tracks for messages.

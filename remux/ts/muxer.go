@@ -176,6 +176,22 @@ func (m *Muxer) counter(pid uint16) *uint8 {
 	return c
 }
 
+// LeftOut returns the tracks of l that do not go out.
+func (*Muxer) LeftOut(l *av.Layout) (tracks []av.Omission) {
+	carried := 0
+	for _, t := range l.Tracks {
+		_, err := newStream(t)
+		if err == nil {
+			if carried++; carried <= maxStreams {
+				continue
+			}
+			err = fmt.Errorf("only %d tracks go out", maxStreams)
+		}
+		tracks = append(tracks, av.Omit(t, err.Error()))
+	}
+	return tracks
+}
+
 // checkLayout fails if nothing of l can be carried and no track is to come.
 func checkLayout(l *av.Layout) error {
 	if len(l.Tracks) == 0 || !l.Ready || slices.ContainsFunc(l.Tracks, Carries) {

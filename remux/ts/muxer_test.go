@@ -543,3 +543,13 @@ func BenchmarkAppendFrame(b *testing.B) {
 		})
 	}
 }
+
+func TestLeftOut(t *testing.T) {
+	l := &av.Layout{Tracks: []*av.Track{
+		{ID: 0, Kind: av.Video, Codec: av.VP9}, {ID: 1, Kind: av.Audio, Codec: av.MP3, SampleRate: 44100}, {ID: 3, Kind: av.Audio, Codec: av.AAC},
+	}}
+	got := new(Muxer).LeftOut(l)
+	if len(got) != 2 || got[0] != (av.Omission{Kind: av.Video, Codec: "VP9", Why: "no stream type for VP9"}) || got[1].Codec != "AAC" || got[1].Why == "" {
+		t.Errorf("got %+v", got)
+	}
+}

@@ -29,6 +29,16 @@ func (m *Muxer) AppendFrame(dst []byte, f *av.Frame, l *av.Layout, start bool) (
 	return framed(dst, func(b []byte) ([]byte, error) { return m.Inner.AppendFrame(b, f, l, start) })
 }
 
+// LeftOut returns what Inner leaves out of l; nothing if it does not tell.
+func (m *Muxer) LeftOut(l *av.Layout) []av.Omission {
+	if inner, tells := m.Inner.(interface {
+		LeftOut(l *av.Layout) []av.Omission
+	}); tells {
+		return inner.LeftOut(l)
+	}
+	return nil
+}
+
 // AppendEnd frames what Inner holds at the end; nothing if it holds no frames
 // back.
 func (m *Muxer) AppendEnd(dst []byte) []byte {

@@ -1,7 +1,7 @@
 import type { Info } from "./api";
 import { Copyable } from "./copy";
 import { wayUrl } from "./player/ways";
-import { rtmpUrls, serverAndKey, streamUrl } from "./urls";
+import { mediaUrls, serverAndKey, streamUrl } from "./urls";
 
 interface AddressProps {
   name: string;
@@ -15,10 +15,15 @@ export function Addresses({ name, info }: AddressProps) {
       <summary>Addresses</summary>
       <h3>Play</h3>
       <PlayAddresses name={name} info={info} />
-      {rtmpUrls(location.hostname, info, name).length > 0 && <h3>Publish</h3>}
+      {canPublish(info) && <h3>Publish</h3>}
       <PublishAddresses name={name} info={info} />
     </details>
   );
+}
+
+/** Whether the server listens for publishers. */
+export function canPublish(info: Info | undefined): boolean {
+  return !!(info?.rtmp_port || info?.rtmps_port || info?.rtsp_port || info?.rtsps_port);
 }
 
 /** Where a stream is played outside of the console. */
@@ -31,7 +36,8 @@ function PlayAddresses({ name, info }: AddressProps) {
       <Copyable label="WS-FLV, for web players" value={wayUrl(stream, "wsflv")} />
       <Copyable label="WS-fMP4, for web players" value={wayUrl(stream, "wsmp4")} />
       <Copyable label="Web page" value={embed(stream)} />
-      <Rtmp name={name} info={info} />
+      <Media protocol="rtmp" name={name} info={info} />
+      <Media protocol="rtsp" name={name} info={info} />
       <Copyable label="VLC" value={`vlc --network-caching=500 ${stream}.flv`} />
       <Copyable label="ffplay" value={`ffplay -fflags nobuffer ${stream}.flv`} />
     </div>
@@ -43,26 +49,26 @@ function embed(stream: string): string {
   return `<script src="${location.origin}/assets/weir-player.js"></script><weir-player src="${stream}" autoplay muted controls></weir-player>`;
 }
 
-/** Where a stream is published; nothing if RTMP is switched off. */
+const encode = "ffmpeg -re -i input.mp4 -c:v libx264 -preset veryfast -pix_fmt yuv420p -g 60 -c:a aac";
+
+/** Where a stream is published; nothing if nobody can publish. */
 export function PublishAddresses({ name, info }: AddressProps) {
-  const url = rtmpUrls(location.hostname, info, name)[0];
-  if (!url) return null;
-  const obs = serverAndKey(url);
+  const rtmp = mediaUrls("rtmp", location.hostname, info, name)[0];
+  const rtsp = mediaUrls("rtsp", location.hostname, info, name)[0];
   return (
     <div class="copyables">
-      <Rtmp name={name} info={info} />
-      <Copyable label="OBS: Settings → Stream → Custom… → Server" value={obs.server} />
-      <Copyable label="OBS: Stream key" value={obs.key} />
-      <Copyable
-        label="ffmpeg: a file, at the speed of a live stream"
-        value={`ffmpeg -re -i input.mp4 -c:v libx264 -preset veryfast -pix_fmt yuv420p -g 60 -c:a aac -f flv ${url}`}
-      />
+      <Media protocol="rtmp" name={name} info={info} />
+      {rtmp && <Copyable label="OBS: Settings → Stream → Custom… → Server" value={serverAndKey(rtmp).server} />}
+      {rtmp && <Copyable label="OBS: Stream key" value={serverAndKey(rtmp).key} />}
+      {rtmp && <Copyable label="ffmpeg: a file, at the speed of a live stream" value={`${encode} -f flv ${rtmp}`} />}
+      <Media protocol="rtsp" name={name} info={info} />
+      {rtsp && <Copyable label="ffmpeg: the same by RTSP" value={`${encode} -f rtsp -rtsp_transport tcp ${rtsp}`} />}
     </div>
   );
 }
 
-function Rtmp({ name, info }: AddressProps) {
-  return rtmpUrls(location.hostname, info, name).map((url) => (
+function Media({ protocol, name, info }: AddressProps & { protocol: "rtmp" | "rtsp" }) {
+  return mediaUrls(protocol, location.hostname, info, name).map((url) => (
     <Copyable key={url} label={url.slice(0, url.indexOf(":")).toUpperCase()} value={url} />
   ));
 }

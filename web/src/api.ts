@@ -24,6 +24,15 @@ export interface Publisher {
   encoder: string;
 }
 
+/** A track that the publisher had and that cannot be used, or that a protocol does not carry to its viewers. */
+export interface Lack {
+  protocol: string;
+  action: "publish" | "play";
+  kind: Track["kind"];
+  codec: string;
+  why: string;
+}
+
 export interface Stream {
   name: string;
   /** "grace" while a publisher that was lost may still come back. */
@@ -48,6 +57,8 @@ export interface Stream {
    * timestamps count it; absent before the first frame.
    */
   time_ms?: number;
+  /** What the publisher and the viewers of the moment do without. */
+  left_out: Lack[];
 }
 
 export interface StreamList {
@@ -63,8 +74,10 @@ export interface Info {
   uptime_s: number;
   /** 0 if RTMP is switched off. */
   rtmp_port: number;
-  /** Absent or 0 if RTMP over TLS is switched off. */
+  /** Absent or 0 if it is switched off, as the next ones: RTMP over TLS, RTSP, RTSP over TLS. */
   rtmps_port?: number;
+  rtsp_port?: number;
+  rtsps_port?: number;
 }
 
 /** What the API answered instead of data. */

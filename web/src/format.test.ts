@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { bitrate, channels, count, duration, frameRate, protocol } from "./format";
+import { bitrate, channels, count, duration, frameRate, lack, protocol } from "./format";
 
 describe("bitrate", () => {
   it.each([
@@ -43,4 +43,21 @@ it("channels have names up to two", () => {
 
 it("protocols are spelt as usual", () => {
   expect(["rtmp", "httpflv", "webrtc"].map(protocol)).toEqual(["RTMP", "HTTP-FLV", "WebRTC"]);
+});
+
+describe("lack", () => {
+  it.each([
+    [
+      { protocol: "rtsp", action: "publish", kind: "video", codec: "M-JPEG", why: "no decoder" },
+      "The publisher's video M-JPEG is not used: no decoder",
+    ],
+    [
+      { protocol: "httpflv", action: "play", kind: "audio", codec: "AC3", why: "no number" },
+      "HTTP-FLV goes without audio AC3: no number",
+    ],
+    [
+      { protocol: "rtsp", action: "publish", kind: "data", codec: "vnd.onvif.metadata", why: "unknown" },
+      "The publisher's vnd.onvif.metadata is not used: unknown",
+    ],
+  ] as const)("%o", (l, text) => expect(lack(l)).toBe(text));
 });

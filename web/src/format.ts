@@ -1,5 +1,7 @@
 // Numbers as people read them. Decimal multiples throughout, as networks count.
 
+import type { Lack } from "./api";
+
 /** A bit rate such as "64 kbit/s" or "2.4 Mbit/s". */
 export function bitrate(bitsPerSecond: number): string {
   if (bitsPerSecond < 1000) return `${Math.round(bitsPerSecond)} bit/s`;
@@ -42,6 +44,12 @@ export function count(n: number, noun: string): string {
 /** Audio channels: "mono", "stereo", "6 channels". */
 export function channels(n: number): string {
   return n === 1 ? "mono" : n === 2 ? "stereo" : count(n, "channel");
+}
+
+/** What somebody does without, and why. */
+export function lack(l: Lack): string {
+  const track = [l.kind === "data" ? "" : l.kind, l.codec].filter(Boolean).join(" ");
+  return l.action === "publish" ? `The publisher's ${track} is not used: ${l.why}` : `${protocol(l.protocol)} goes without ${track}: ${l.why}`;
 }
 
 const protocolNames: Record<string, string> = {

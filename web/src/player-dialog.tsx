@@ -1,6 +1,7 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import { Addresses } from "./addresses";
 import type { Info, Stream } from "./api";
+import { Lacks } from "./lacks";
 import type { Option } from "./player/choose";
 import { allWays, wayFrom, ways, type Way } from "./player/ways";
 import { Stats } from "./stats";
@@ -78,6 +79,7 @@ export function Player({ playing, stream, at, settled, info, onVia, onClose }: P
             <ViaSelect via={via} way={status.way} options={options} onVia={onVia} />
           </div>
           <p class="note why">{[status.why, status.state !== "error" && status.note].filter(Boolean).join(" ")}</p>
+          <Lacks lacks={stream?.left_out} />
           <Addresses name={name} info={info} />
         </footer>
       </div>

@@ -1,6 +1,7 @@
 import { Addresses } from "./addresses";
 import type { Info, Stream, Track } from "./api";
 import { bitrate, channels, count, decimal, duration, frameRate, protocol } from "./format";
+import { Lacks } from "./lacks";
 import { encodeName } from "./urls";
 
 interface StreamsProps {
@@ -18,6 +19,7 @@ export function Streams({ streams, now, info, onPlay }: StreamsProps) {
       {streams.map((s) => (
         <li key={s.name} data-stream={s.name}>
           <Card stream={s} now={now} onPlay={() => onPlay(s.name)} />
+          <Lacks lacks={s.left_out} />
           <Addresses name={s.name} info={info} />
         </li>
       ))}

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { encodeName, playFrom, playSearch, rtmpUrls, serverAndKey, splitToken, streamUrl } from "./urls";
+import { encodeName, mediaUrls, playFrom, playSearch, serverAndKey, splitToken, streamUrl } from "./urls";
 
 describe("encodeName", () => {
   it.each([
@@ -12,14 +12,20 @@ describe("encodeName", () => {
 
 it("makes a stream's address", () => expect(streamUrl("http://h:8080", "a b/c")).toBe("http://h:8080/a%20b/c"));
 
-describe("rtmpUrls", () => {
+describe("mediaUrls", () => {
   it.each([
     ["nothing is known", "h", undefined, []],
     ["RTMP alone", "[::1]", { rtmp_port: 1935 }, ["rtmp://[::1]:1935/a%20b/c"]],
     ["both", "h", { rtmp_port: 1935, rtmps_port: 1936 }, ["rtmp://h:1935/a%20b/c", "rtmps://h:1936/a%20b/c"]],
     ["RTMPS alone", "h", { rtmp_port: 0, rtmps_port: 1936 }, ["rtmps://h:1936/a%20b/c"]],
     ["both are off", "h", { rtmp_port: 0, rtmps_port: 0 }, []],
-  ] as const)("%s", (_, host, ports, want) => expect(rtmpUrls(host, ports, "a b/c")).toEqual(want));
+  ] as const)("%s", (_, host, ports, want) => expect(mediaUrls("rtmp", host, ports, "a b/c")).toEqual(want));
+
+  it("keeps protocols apart", () => {
+    const ports = { rtmp_port: 1935, rtsp_port: 8554, rtsps_port: 8322 };
+    expect(mediaUrls("rtmp", "h", ports, "a")).toEqual(["rtmp://h:1935/a"]);
+    expect(mediaUrls("rtsp", "h", ports, "a")).toEqual(["rtsp://h:8554/a", "rtsps://h:8322/a"]);
+  });
 });
 
 describe("serverAndKey", () => {

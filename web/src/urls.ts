@@ -13,14 +13,16 @@ export function streamUrl(origin: string, name: string): string {
 }
 
 /** The server's ports; 0 or absent if it does not listen. */
-export interface RtmpPorts {
-  rtmp_port: number;
+export interface Ports {
+  rtmp_port?: number;
   rtmps_port?: number;
+  rtsp_port?: number;
+  rtsps_port?: number;
 }
 
-/** Where a stream is published and played: over RTMP, then over RTMPS, as far as the server listens. */
-export function rtmpUrls(host: string, ports: RtmpPorts | undefined, name: string): string[] {
-  const listeners = [["rtmp", ports?.rtmp_port], ["rtmps", ports?.rtmps_port]] as const;
+/** Where a stream is published and played by a protocol: in plain, then over TLS, as far as the server listens. */
+export function mediaUrls(protocol: "rtmp" | "rtsp", host: string, ports: Ports | undefined, name: string): string[] {
+  const listeners = [[protocol, ports?.[`${protocol}_port`]], [`${protocol}s`, ports?.[`${protocol}s_port`]]] as const;
   return listeners.filter(([, port]) => port).map(([scheme, port]) => `${scheme}://${host}:${port}/${encodeName(name)}`);
 }
 

@@ -3,6 +3,7 @@ package segment
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/weirmedia/weir/pkg/av"
 	"github.com/weirmedia/weir/remux/fmp4"
@@ -52,6 +53,22 @@ func (f Format) Carried(l *av.Layout) *av.Layout {
 		}
 	}
 	return &out
+}
+
+// LeftOut returns the tracks of l that are not in Carried.
+func (f Format) LeftOut(l *av.Layout) (tracks []av.Omission) {
+	if f == TS {
+		tracks = new(ts.Muxer).LeftOut(l)
+	} else {
+		tracks = new(fmp4.Muxer).LeftOut(l)
+	}
+	in := f.Carried(l).Tracks
+	for _, t := range l.Tracks {
+		if f.Carries(t) && !slices.Contains(in, t) {
+			tracks = append(tracks, av.Omit(t, "only the first track of a kind is in segments"))
+		}
+	}
+	return tracks
 }
 
 // run is consecutive frames of one track; end is the DTS at which the last ends.

@@ -565,3 +565,16 @@ func TestSoundWithoutKeyFrames(t *testing.T) {
 		t.Errorf("the sound begins at %v", begins)
 	}
 }
+
+func TestLeftOut(t *testing.T) {
+	video, sound := videoTrack(), audioTrack()
+	more, vp8 := *sound, &av.Track{ID: 2, Kind: av.Video, Codec: av.VP8}
+	more.ID = 3
+	l := &av.Layout{Tracks: []*av.Track{video, sound, vp8, &more}, Ready: true}
+	for _, f := range []Format{FMP4, TS} {
+		got := f.LeftOut(l)
+		if len(got) != 2 || got[0].Codec != "VP8" || got[1].Kind != av.Audio || got[1].Why != "only the first track of a kind is in segments" {
+			t.Errorf("%s: got %+v", f, got)
+		}
+	}
+}

@@ -1,0 +1,32 @@
+package fanout
+
+import (
+	"log/slog"
+
+	"github.com/weirmedia/weir/pkg/av"
+	"github.com/weirmedia/weir/pkg/session"
+)
+
+// Omitter is what a Muxer whose format cannot carry every track implements.
+type Omitter interface {
+	// LeftOut returns the tracks of l, the layout after selection, that do not go
+	// out.
+	LeftOut(l *av.Layout) []av.Omission
+}
+
+// LogTo makes the delivery tell the log which tracks a format leaves out. It is
+// called before the first log is opened.
+func (d *Delivery) LogTo(log *slog.Logger) { d.log = log }
+
+// omit finds out what the layout in force loses. The caller locks.
+func (l *Log) omit() {
+	m, omits := l.mux.(Omitter)
+	if !omits {
+		return
+	}
+	tracks := m.LeftOut(l.selected)
+	if l.leftOut.Set(tracks) && len(tracks) > 0 {
+		go session.LogLeftOut(l.out, slog.LevelInfo, tracks, // loops do not wait for whoever reads it
+			slog.String("format", l.key.Format), slog.String("stream", l.view.Stream().Name()))
+	}
+}
