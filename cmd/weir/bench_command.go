@@ -15,20 +15,21 @@ import (
 
 // benchCommand is "weir bench".
 type benchCommand struct {
-	Push benchPush `cmd:"" help:"Publish many streams by RTMP."`
-	Play benchPlay `cmd:"" help:"Play with many players, by RTMP, HLS, or FLV, MPEG-TS and fMP4 over HTTP and WebSocket."`
+	Push benchPush `cmd:"" help:"Publish many streams by RTMP or RTSP."`
+	Play benchPlay `cmd:"" help:"Play with many players, by RTMP, RTSP, HLS, or FLV, MPEG-TS and fMP4 over HTTP and WebSocket."`
 }
 
 // benchFlags are what pushing and playing have in common.
 type benchFlags struct {
-	URL      string        `arg:"" name:"url" help:"Where to publish or what to play; %d is the session's number, modulo --streams."`
-	Sessions int           `short:"n" default:"10" help:"How many sessions (${default})." placeholder:"N"`
-	Ramp     float64       `default:"50" help:"How many to start per second (${default})." placeholder:"N"`
-	Duration time.Duration `default:"10s" help:"How long to hold them once all were started (${default})."`
-	Streams  int           `help:"How many different streams the %d makes; one for each session, if not set." placeholder:"N"`
-	PID      int           `name:"pid" help:"Process of the server, whose CPU and memory are to be measured (Linux)."`
-	File     string        `help:"FLV file to publish instead of the built-in clip." placeholder:"FILE"`
-	JSON     bool          `name:"json" help:"Report as JSON."`
+	URL       string        `arg:"" name:"url" help:"Where to publish or what to play; %d is the session's number, modulo --streams."`
+	Sessions  int           `short:"n" default:"10" help:"How many sessions (${default})." placeholder:"N"`
+	Ramp      float64       `default:"50" help:"How many to start per second (${default})." placeholder:"N"`
+	Duration  time.Duration `default:"10s" help:"How long to hold them once all were started (${default})."`
+	Streams   int           `help:"How many different streams the %d makes; one for each session, if not set." placeholder:"N"`
+	PID       int           `name:"pid" help:"Process of the server, whose CPU and memory are to be measured (Linux)."`
+	File      string        `help:"FLV file to publish instead of the built-in clip." placeholder:"FILE"`
+	Transport string        `enum:"tcp,udp" default:"tcp" help:"What carries the media of RTSP: tcp or udp (${default})."`
+	JSON      bool          `name:"json" help:"Report as JSON."`
 }
 
 type benchPush struct {
@@ -46,7 +47,7 @@ type benchPlay struct {
 	Verify    int    `default:"4" help:"How many players look at all that they receive (${default}); the others count bytes." placeholder:"N"`
 	HLS       string `name:"hls" default:"auto" help:"How to play HLS: ll, plain, or auto (${default}), which is ll if the playlist has parts." placeholder:"MODE"`
 	Publish   bool   `help:"Publish what is played too, marked, so that latency is measured."`
-	PublishTo string `help:"Where to publish it (RTMP); implies --publish." placeholder:"URL"`
+	PublishTo string `help:"Where to publish it (RTMP or RTSP); implies --publish." placeholder:"URL"`
 }
 
 // Run plays and reports.
@@ -59,6 +60,7 @@ func (c *benchPlay) Run(con *console) error {
 // if these make no sense, and an *exitError if not all went well.
 func (f *benchFlags) run(con *console, o bench.Options, publishes bool) error {
 	o.URL, o.Sessions, o.Ramp, o.Duration, o.Streams, o.PID = f.URL, f.Sessions, f.Ramp, f.Duration, f.Streams, f.PID
+	o.Transport = bench.Transport(f.Transport)
 	if publishes {
 		var err error
 		if o.Clip, err = f.clip(); err != nil {

@@ -13,11 +13,12 @@ import (
 )
 
 type probeCommand struct {
-	URL      string        `arg:"" help:"rtmp, rtmps, http, https, ws or wss URL of a stream (HLS, MPEG-TS, fMP4, else FLV), a file, or - for standard input."`
-	Seconds  float64       `default:"10" help:"How much to look at."`
-	JSON     bool          `name:"json" help:"Print the report as JSON."`
-	Timeout  time.Duration `default:"10s" help:"How long to wait for an answer, and for media."`
-	Insecure bool          `help:"Accept any certificate."`
+	URL       string        `arg:"" help:"rtmp, rtmps, rtsp, rtsps, http, https, ws or wss URL of a stream (HLS, MPEG-TS, fMP4, else FLV), a file, or - for standard input."`
+	Seconds   float64       `default:"10" help:"How much to look at."`
+	JSON      bool          `name:"json" help:"Print the report as JSON."`
+	Timeout   time.Duration `default:"10s" help:"How long to wait for an answer, and for media."`
+	Transport string        `enum:"auto,tcp,udp" default:"auto" help:"What carries the media of RTSP: tcp, udp, or auto (${default}), which is tcp unless the server refuses it."`
+	Insecure  bool          `help:"Accept any certificate."`
 }
 
 // streamWrong is the exit status if the stream was probed and something is
@@ -45,7 +46,7 @@ func (c *probeCommand) Run(con *console) error {
 
 func (c *probeCommand) run(ctx context.Context, con *console) error {
 	report, err := probe.Run(ctx, c.URL, probe.Options{
-		Length: time.Duration(c.Seconds * float64(time.Second)), Timeout: c.Timeout, Insecure: c.Insecure,
+		Length: time.Duration(c.Seconds * float64(time.Second)), Timeout: c.Timeout, Transport: c.Transport, Insecure: c.Insecure,
 		Agent: "weir-probe/" + version, Stdin: con.in,
 	})
 	if err != nil {

@@ -38,7 +38,7 @@ func TestProbe(t *testing.T) {
 		"rtmp": s.url("live/demo"), "http-flv": "http://" + web + ".flv", "ws-flv": "ws://" + web + ".flv",
 		"http-ts": "http://" + web + ".ts", "ws-ts": "ws://" + web + ".ts",
 		"http-fmp4": "http://" + web + ".mp4", "ws-fmp4": "ws://" + web + ".mp4",
-		"hls": "http://" + web + "/index.m3u8",
+		"hls": "http://" + web + "/index.m3u8", "rtsp": "rtsp://" + s.app.rtsp.String() + "/live/demo",
 	} {
 		t.Run(protocol, func(t *testing.T) {
 			var out bytes.Buffer

@@ -1,13 +1,7 @@
 package rtmp
 
 import (
-	"cmp"
-	"context"
-	"crypto/tls"
-	"errors"
-	"math/rand/v2"
-	"time"
-
+	"github.com/weirmedia/weir/protocols/internal/reconnect"
 	"github.com/weirmedia/weir/protocols/rtmp/message"
 )
 
@@ -43,56 +37,7 @@ func (c *client) requested(s message.Status) {
 	c.reconnect <- ReconnectRequest{URL: target.String(), Description: s.Description}
 }
 
-const (
-	defaultMinDelay = time.Second
-	defaultMaxDelay = 30 * time.Second
-)
-
-// Reconnector keeps a session going: it begins a new one when one fails, after
-// a delay that doubles with each failure in a row. Delays are shortened by up to
-// half at random, so that the clients of a server that was restarted do not come
-// back all at once. The zero value is usable.
-type Reconnector struct {
-	// MinDelay is the first delay, MaxDelay the longest; 0 means 1 s and 30 s. A
-	// session that has lasted for MaxDelay ends a row of failures.
-	MinDelay, MaxDelay time.Duration
-	// Failed, if not nil, is told why a session failed and when the next begins.
-	Failed func(err error, delay time.Duration)
-}
-
-// Run calls session, which typically calls Publish or Play and then works until
-// that fails, until it returns nil. Run gives up, with session's error, if
-// trying again cannot help: a *URLError, or a certificate that is not trusted.
-// If ctx ends between two sessions, the error is ctx's cause.
-func (r Reconnector) Run(ctx context.Context, session func(context.Context) error) error {
-	first, longest := max(0, cmp.Or(r.MinDelay, defaultMinDelay)), max(0, cmp.Or(r.MaxDelay, defaultMaxDelay))
-	delay := first
-	for ctx.Err() == nil {
-		began := time.Now()
-		err := session(ctx)
-		if err == nil || hopeless(err) {
-			return err
-		}
-		if time.Since(began) >= longest {
-			delay = first
-		}
-		wait := delay - rand.N(delay/2+1) //nolint:gosec // spreading clients needs no secrecy
-		delay = min(2*delay, longest)
-		if r.Failed != nil && ctx.Err() == nil {
-			r.Failed(err, wait)
-		}
-		select {
-		case <-time.After(wait):
-		case <-ctx.Done():
-		}
-	}
-	return context.Cause(ctx)
-}
-
-// hopeless reports whether trying again cannot help. A refusal may: streams are
-// busy, and servers begin without their streams.
-func hopeless(err error) bool {
-	var badURL *URLError
-	var untrusted *tls.CertificateVerificationError
-	return errors.As(err, &badURL) || errors.As(err, &untrusted)
-}
+// Reconnector keeps a session going: it begins a new one when one fails, after a
+// delay that grows. It gives up after a *URLError, and if the server's certificate
+// is not trusted.
+type Reconnector = reconnect.Reconnector

@@ -128,36 +128,6 @@ func TestReconnectRequest(t *testing.T) {
 	})
 }
 
-func TestReconnector(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		var delays []time.Duration
-		r := Reconnector{MinDelay: time.Second, MaxDelay: 4 * time.Second, Failed: func(err error, delay time.Duration) {
-			if err != io.ErrUnexpectedEOF {
-				t.Errorf("told of %v", err)
-			}
-			delays = append(delays, delay)
-		}}
-		sessions := 0
-		err := r.Run(context.Background(), func(context.Context) error {
-			switch sessions++; sessions {
-			case 6:
-				time.Sleep(4 * time.Second) // long enough to start anew
-			case 7:
-				return nil
-			}
-			return io.ErrUnexpectedEOF
-		})
-		if err != nil || sessions != 7 {
-			t.Fatalf("%d sessions, %v", sessions, err)
-		}
-		for i, longest := range []time.Duration{1, 2, 4, 4, 4, 1} {
-			if longest *= time.Second; delays[i] < longest/2 || delays[i] > longest {
-				t.Errorf("delay %d is %v, want %v to %v", i, delays[i], longest/2, longest)
-			}
-		}
-	})
-}
-
 func TestReconnectorGivesUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		bad := Reconnector{}.Run(context.Background(), func(ctx context.Context) error {

@@ -34,6 +34,9 @@ type URLError struct {
 
 func (e *URLError) Error() string { return "rtmp url: " + e.Problem }
 
+// Permanent returns true: trying again cannot help.
+func (e *URLError) Permanent() bool { return true }
+
 func urlError(format string, args ...any) *URLError { return &URLError{fmt.Sprintf(format, args...)} }
 
 // ParseURL reads an RTMP URL. The path's first segment is the app, all that

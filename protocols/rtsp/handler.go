@@ -30,7 +30,13 @@ var (
 	_ gortsplib.ServerHandlerOnPause        = (*endpoint)(nil)
 	_ gortsplib.ServerHandlerOnPacketsLost  = (*endpoint)(nil)
 	_ gortsplib.ServerHandlerOnDecodeError  = (*endpoint)(nil)
+	_ gortsplib.ServerHandlerOnResponse     = (*endpoint)(nil)
 )
+
+// OnResponse implements gortsplib.ServerHandlerOnResponse.
+func (e *endpoint) OnResponse(_ *gortsplib.ServerConn, res *base.Response) {
+	res.Header["Server"] = base.HeaderValue{"weir"}
+}
 
 // OnConnOpen implements gortsplib.ServerHandlerOnConnOpen.
 func (e *endpoint) OnConnOpen(ctx *gortsplib.ServerHandlerOnConnOpenCtx) {

@@ -17,7 +17,6 @@ import (
 	"github.com/weirmedia/weir/pkg/bus"
 	"github.com/weirmedia/weir/pkg/reason"
 	"github.com/weirmedia/weir/pkg/session"
-	"github.com/weirmedia/weir/remux/rtp"
 )
 
 // publishing is a session that was announced.
@@ -29,8 +28,7 @@ type publishing struct {
 	pub     *bus.Publisher
 
 	mu     sync.Mutex // over UDP, RTP and RTCP come on two goroutines
-	clock  rtp.Clock
-	inlets []*inlet
+	intake intake
 	meters meters
 
 	leftOut session.LeftOut
@@ -40,35 +38,20 @@ type publishing struct {
 	err    error
 }
 
-// inlet is a track on its way in.
-type inlet struct {
-	media   *description.Media
-	format  format.Format
-	demuxer *rtp.Demuxer
-	timing  *rtp.Timing
-	told    *av.Track
-}
-
 // describe finds the tracks that can be used. The error says why there are none.
 func (p *publishing) describe(d *description.Session) error {
 	var leftOut []av.Omission
-	next := [av.Kinds]int{av.Video: 0, av.Audio: 1} // as everywhere: even and odd
-	for _, m := range d.Medias {
-		in, why := newInlet(m, &next)
-		if in == nil {
-			leftOut = append(leftOut, omission(m, why))
-			continue
+	var causes []string
+	for i, why := range p.intake.open(d.Medias) {
+		if why != "" {
+			leftOut, causes = append(leftOut, omission(d.Medias[i], why)), append(causes, why)
 		}
-		in.timing = p.clock.Track()
-		m.Formats[slices.Index(m.Formats, in.format)] = p.meters.add(in.format)
-		p.inlets = append(p.inlets, in)
 	}
-	if len(p.inlets) == 0 {
-		var causes []string
-		for _, o := range leftOut {
-			causes = append(causes, o.Why)
-		}
+	if len(p.intake.inlets) == 0 {
 		return reason.Wrap(reason.Unsupported, fmt.Errorf("no track can be used: %s", strings.Join(causes, "; ")))
+	}
+	for _, in := range p.intake.inlets {
+		in.media.Formats[slices.Index(in.media.Formats, in.format)] = p.meters.add(in.format)
 	}
 	p.leftOut.Set(leftOut)
 	session.LogLeftOut(p.client.endpoint.server.host.Log, slog.LevelWarn, leftOut,
@@ -95,39 +78,6 @@ func clip(text string) string {
 	return strings.ToValidUTF8(text[:min(len(text), most)], "")
 }
 
-// newInlet returns the inlet for the first format of m that is known, nil and why
-// if none is. next are the ids of tracks to come.
-func newInlet(m *description.Media, next *[av.Kinds]int) (in *inlet, why string) {
-	var causes []string
-	for _, f := range m.Formats {
-		d, err := rtp.NewDemuxer(next[kindOf(m)], f)
-		if err != nil {
-			causes = append(causes, err.Error())
-			continue
-		}
-		if d.Kind() != kindOf(m) {
-			causes = append(causes, fmt.Sprintf("%s as %s", d.Codec(), m.Type))
-			continue
-		}
-		next[d.Kind()] += 2
-		return &inlet{media: m, format: f, demuxer: d}, ""
-	}
-	if len(causes) == 0 {
-		return nil, fmt.Sprintf("%s without a format", m.Type)
-	}
-	return nil, strings.Join(causes, ", ")
-}
-
-func kindOf(m *description.Media) av.Kind {
-	switch m.Type {
-	case description.MediaTypeVideo:
-		return av.Video
-	case description.MediaTypeAudio:
-		return av.Audio
-	}
-	return av.Data
-}
-
 // record makes the session a publisher of the bus.
 func (p *publishing) record() error {
 	if p.session != nil {
@@ -147,13 +97,13 @@ func (p *publishing) record() error {
 	s.Without(&p.leftOut)
 	server.running.Add(1)
 	var hinted [av.Kinds]bool
-	for _, in := range p.inlets {
+	for _, in := range p.intake.inlets {
 		hinted[in.demuxer.Kind()] = true
 	}
 	if err := p.announce(hinted); err != nil {
 		return reason.Wrap(reason.TakenOver, err) // within a moment
 	}
-	for _, in := range p.inlets {
+	for _, in := range p.intake.inlets {
 		p.rtsp.OnPacketRTP(in.media, in.format, func(pkt *prtp.Packet) { p.packet(in, pkt) })
 		p.rtsp.OnPacketRTCP(in.media, func(pkt rtcp.Packet) { p.report(in, pkt) })
 	}
@@ -165,7 +115,7 @@ func (p *publishing) announce(hinted [av.Kinds]bool) error {
 	if err := p.pub.Hint(hinted); err != nil {
 		return err
 	}
-	for _, in := range p.inlets {
+	for _, in := range p.intake.inlets {
 		if t := in.demuxer.Track(); t != nil {
 			if err := p.pub.SetTrack(t); err != nil {
 				return err
@@ -181,7 +131,7 @@ func (p *publishing) packet(in *inlet, pkt *prtp.Packet) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.session.Counters().BytesIn.Add(uint64(pkt.MarshalSize()))
-	frames, why := in.demuxer.Demux(pkt)
+	frames, why := in.packet(pkt)
 	if why != "" {
 		p.client.endpoint.server.metrics.ignored.WithLabelValues(why).Inc()
 	}
@@ -201,19 +151,15 @@ func (p *publishing) deliver(in *inlet, f *av.Frame) error {
 		}
 		in.told = f.Track
 	}
-	f.Arrival = av.Now()
-	in.timing.Place(f)
 	p.session.Counters().FramesIn.Add(1)
 	return p.pub.Write(f)
 }
 
 // report takes in an RTCP packet.
 func (p *publishing) report(in *inlet, pkt rtcp.Packet) {
-	if sr, isReport := pkt.(*rtcp.SenderReport); isReport {
-		p.mu.Lock()
-		defer p.mu.Unlock()
-		in.timing.Report(sr.NTPTime, in.demuxer.Time(sr.RTPTime))
-	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	in.report(pkt)
 }
 
 // kill ends the session from outside. It does not block.

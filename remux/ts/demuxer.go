@@ -77,6 +77,18 @@ func NewDemuxer(r io.Reader) *Demuxer {
 	return &Demuxer{packets: newPacketReader(r)}
 }
 
+// Continue goes on with r, the next segment of the stream, as HLS has it
+// (RFC 8216, 3.2): program, tracks and parameter sets stay in force; what was
+// incomplete is dropped, and packets are numbered anew.
+func (d *Demuxer) Continue(r io.Reader) {
+	d.packets, d.queue, d.err = newPacketReader(r), nil, nil
+	d.pat, d.pmt, d.buffered = sections{}, sections{}, 0
+	for _, s := range d.sources {
+		s.continuity = continuity{}
+		s.pes, s.picture, s.rest, s.timed = nil, picture{}, nil, false
+	}
+}
+
 // Next returns the next part of the stream. Frames have the times of the
 // stream's own clock, unwrapped over all tracks so that audio and video stay
 // together; Layout and Arrival are left to others. Payloads have NAL lengths of

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"io"
 	"reflect"
 	"slices"
@@ -318,5 +319,48 @@ func TestTrackConfigs(t *testing.T) {
 	_, tracks = demux(t, mux(t, []*av.Frame{{Track: track, Layout: l, Payload: []byte{0xFC, 1, 2}}}))
 	if len(tracks) != 1 || !reflect.DeepEqual(tracks[0], track) {
 		t.Errorf("got %+v, want %+v", tracks, track)
+	}
+}
+
+// A segment goes on with the parameter sets of the one before, not with what that
+// left incomplete, and its packets are numbered anew.
+func TestContinue(t *testing.T) {
+	const code = "00000001"
+	units := func(s ...string) []byte { return unhex(t, code+strings.Join(s, code)) }
+	segment := func(at int64, au []byte) *writer {
+		w := &writer{}
+		w.program(0, &stream{kind: typeH264, pid: 0x100})
+		w.pes(0x100, idVideo, at, au, true)
+		return w
+	}
+	first := segment(1000, units(testSPS, testPPS, "6588"))
+	d := NewDemuxer(bytes.NewReader(first.out[:len(first.out)-1])) // inside a packet
+	for _, err := d.Next(); !errors.Is(err, io.ErrUnexpectedEOF); _, err = d.Next() {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	var got []string
+	for _, s := range []*writer{
+		segment(1000, units(testSPS, testPPS, "6588")), segment(1040, units("4188")), segment(1080, units("4188")),
+	} {
+		d.Continue(bytes.NewReader(s.out))
+		for {
+			p, err := d.Next()
+			if err == io.EOF {
+				break
+			}
+			switch {
+			case err != nil:
+				t.Fatal(err)
+			case p.Kind == IgnoredPacket:
+				t.Errorf("ignored: %s", p.Why)
+			case p.Kind == FramePacket:
+				got = append(got, fmt.Sprint(p.Frame.DTS/1e6, p.Frame.Key))
+			}
+		}
+	}
+	if want := []string{"1000 true", "1040 false", "1080 false"}; !slices.Equal(got, want) {
+		t.Errorf("frames %q, want %q", got, want)
 	}
 }

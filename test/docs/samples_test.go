@@ -84,15 +84,15 @@ func makeInput(t *testing.T) []byte {
 
 // weir is a running `weir demo`, and the folder in which samples run.
 type weir struct {
-	dir        string
-	rtmp, http string // host:port
-	env        []string
+	dir              string
+	rtmp, rtsp, http string // host:port
+	env              []string
 }
 
 // startDemo starts the program on free ports and waits for its stream.
 func startDemo(t *testing.T) *weir {
 	t.Helper()
-	w := &weir{dir: t.TempDir(), rtmp: freeport.Address(t), http: freeport.Address(t)}
+	w := &weir{dir: t.TempDir(), rtmp: freeport.Address(t), rtsp: freeport.Address(t), http: freeport.Address(t)}
 	binary := os.Getenv("WEIR_BIN")
 	if binary == "" {
 		binary = filepath.Join(root, "bin/weir")
@@ -115,7 +115,7 @@ func startDemo(t *testing.T) *weir {
 	w.env = append(w.env, "PATH="+programs+string(os.PathListSeparator)+os.Getenv("PATH"), "SDL_VIDEODRIVER=dummy", "SDL_AUDIODRIVER=dummy")
 
 	server := w.command("exec weir demo")
-	server.cmd.Env = append(server.cmd.Env, "WEIR_RTMP_LISTEN="+w.rtmp, "WEIR_RTSP_LISTEN=off", "WEIR_HTTP_LISTEN="+w.http)
+	server.cmd.Env = append(server.cmd.Env, "WEIR_RTMP_LISTEN="+w.rtmp, "WEIR_RTSP_LISTEN="+w.rtsp, "WEIR_RTSP_UDP_LISTEN=127.0.0.1:0", "WEIR_HTTP_LISTEN="+w.http)
 	server.start(t)
 	t.Cleanup(func() {
 		server.interrupt()
@@ -168,7 +168,7 @@ func (w *weir) moved(t *testing.T) map[string]uint64 {
 
 // local puts the server's addresses in place of the usual ones.
 func (w *weir) local(script string) string {
-	return strings.NewReplacer("rtmp://127.0.0.1/", "rtmp://"+w.rtmp+"/", "127.0.0.1:8080", w.http).Replace(script)
+	return strings.NewReplacer("rtmp://127.0.0.1/", "rtmp://"+w.rtmp+"/", "127.0.0.1:8554", w.rtsp, "127.0.0.1:8080", w.http).Replace(script)
 }
 
 // runSample runs a script that ends by itself.

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/weirmedia/weir/pkg/av"
 	"github.com/weirmedia/weir/pkg/codec/h264"
 	"github.com/weirmedia/weir/remux/flv"
 )
@@ -76,6 +77,25 @@ func (c *Clip) Play(ctx context.Context, write func(flv.Tag) error) error {
 			}
 		}
 	}
+}
+
+// tracks returns those that the clip has frames of.
+func (c *Clip) tracks() (list []*av.Track) {
+	var d flv.Demuxer
+	known := map[int]bool{}
+	for _, tag := range c.tags {
+		packets, err := d.Decode(tag.Type, tag.Timestamp, tag.Body)
+		if err != nil {
+			continue // publishing tells
+		}
+		for _, p := range packets {
+			if p.Frame != nil && p.Frame.Track.Kind != av.Data && !known[p.Frame.Track.ID] {
+				known[p.Frame.Track.ID] = true
+				list = append(list, p.Frame.Track)
+			}
+		}
+	}
+	return list
 }
 
 // marked returns a copy of c with room for a stamp in every picture.

@@ -27,6 +27,9 @@ type sink struct {
 	bytes     *atomic.Uint64
 	heartbeat func(received uint64) []byte // may be nil
 	ended     func(error)                  // called once
+	// packets looks at the beginning of each packet of UDP; nil if conn is none of
+	// UDP.
+	packets *rtpCounter
 
 	received, told uint64
 	last           time.Time // of a heartbeat
@@ -88,6 +91,9 @@ func (s *sink) read() error {
 		n, err := s.conn.Read(b)
 		if err != nil {
 			return err
+		}
+		if s.packets != nil {
+			s.packets.take(b[:n])
 		}
 		if beat := s.count(n); beat != nil {
 			_ = s.conn.SetWriteDeadline(time.Now().Add(heartbeatPatience)) // fails if closed: so does writing

@@ -24,6 +24,7 @@ import (
 	"github.com/weirmedia/weir/protocols/httpmp4"
 	"github.com/weirmedia/weir/protocols/httpts"
 	"github.com/weirmedia/weir/protocols/rtmp"
+	"github.com/weirmedia/weir/protocols/rtsp"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -33,8 +34,8 @@ const patience = 20 * time.Second
 
 // server is a server in this process.
 type server struct {
-	host       *plugin.Host
-	rtmp, http string // addresses
+	host             *plugin.Host
+	rtmp, http, rtsp string // addresses
 }
 
 func startServer(t *testing.T) *server {
@@ -54,8 +55,10 @@ func startServer(t *testing.T) *server {
 	h.HTTP = httpserver.New(httpserver.Options{Config: web, Sessions: h.Sessions})
 	config := rtmp.New().(*rtmp.Config)
 	config.Listen = "127.0.0.1:0"
+	streaming := rtsp.New().(*rtsp.Config)
+	streaming.Listen, streaming.UDPListen = "127.0.0.1:0", "127.0.0.1:0"
 	var services []plugin.Service
-	for _, c := range []plugin.Config{config, httpflv.New(), httpts.New(), httpmp4.New(), hls.New()} {
+	for _, c := range []plugin.Config{config, streaming, httpflv.New(), httpts.New(), httpmp4.New(), hls.New()} {
 		s, err := c.Start(h)
 		if err != nil {
 			t.Fatal(err)
@@ -81,7 +84,7 @@ func startServer(t *testing.T) *server {
 		h.Bus.Close(reason.Shutdown)
 		h.Delivery.Close()
 	})
-	return &server{h, services[0].(*rtmp.Server).Addr().String(), h.HTTP.Addr().String()}
+	return &server{h, services[0].(*rtmp.Server).Addr().String(), h.HTTP.Addr().String(), services[1].(*rtsp.Server).Addr().String()}
 }
 
 // publish returns where to publish what is played at a URL.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/weirmedia/weir/protocols/rtmp"
+	"github.com/weirmedia/weir/protocols/rtsp"
 )
 
 // Mode says what the sessions of a run do.
@@ -29,6 +30,23 @@ const (
 	HLSPlain      HLSMode = "plain"
 	HLSLowLatency HLSMode = "ll" // a playlist without parts is an error
 )
+
+// Transport says what carries the media of RTSP.
+type Transport string
+
+// The transports.
+const (
+	TCP Transport = "tcp"
+	UDP Transport = "udp"
+)
+
+// client returns the transport that a client of RTSP asks for.
+func (t Transport) client() rtsp.ClientTransport {
+	if t == UDP {
+		return rtsp.UDP
+	}
+	return rtsp.TCP
+}
 
 // maxSessions is more than one address of one server can have, since a
 // connection takes one of 65,535 ports here.
@@ -55,6 +73,8 @@ type Options struct {
 	Verify int
 	// HLS says how players of HLS play; empty means HLSAuto.
 	HLS HLSMode
+	// Transport is what carries the media of RTSP; empty means TCP.
+	Transport Transport
 	// Mark puts a marker into every picture that is pushed (see Stamp).
 	Mark bool
 	// Publish lets a player publish what it plays, marked.
@@ -119,6 +139,10 @@ func (p *Plan) checkNumbers() error {
 		return wrong("--hls", "%q is none of auto, plain, ll", p.HLS)
 	case p.HLS != "" && p.HLS != HLSAuto && !p.hls():
 		return wrong("--hls", "the URL does not end in .m3u8")
+	case p.Transport != "" && p.Transport != TCP && p.Transport != UDP:
+		return wrong("--transport", "%q is neither tcp nor udp", p.Transport)
+	case p.Transport == UDP && !p.rtsp() && !strings.HasPrefix(p.PublishURL, "rtsp"):
+		return wrong("--transport", "only RTSP has a choice")
 	case p.Verify < 0:
 		return wrong("--verify", "%d is less than 0", p.Verify)
 	case p.PID < 0:
@@ -137,9 +161,14 @@ func (p *Plan) checkURL() error {
 			return wrong("URL", "%v", err)
 		}
 		return nil
+	case "rtsp", "rtsps":
+		if err := rtsp.CheckURL(first); err != nil {
+			return wrong("URL", "%v", err)
+		}
+		return nil
 	case "http", "https", "ws", "wss":
 		if p.Mode == Push {
-			return wrong("URL", "push needs rtmp://, what comes over HTTP can only be played")
+			return wrong("URL", "push needs rtmp:// or rtsp://, what comes over HTTP can only be played")
 		}
 		if u, err := url.Parse(first); err != nil || u.Hostname() == "" {
 			return wrong("URL", "it is not %s://HOST[:PORT]/NAME.flv", scheme) // the error would repeat credentials
@@ -149,7 +178,7 @@ func (p *Plan) checkURL() error {
 		}
 		return nil
 	}
-	return wrong("URL", "it begins with none of rtmp:// rtmps:// http:// https:// ws:// wss://")
+	return wrong("URL", "it begins with none of rtmp:// rtmps:// rtsp:// rtsps:// http:// https:// ws:// wss://")
 }
 
 func (p *Plan) checkStreams() error {
@@ -208,13 +237,21 @@ func (p *Plan) checkPublish() error {
 	if p.PublishURL == "" {
 		p.PublishURL = publishURL(p.URL)
 	}
-	if _, err := rtmp.ParseURL(expand(p.PublishURL, 0)); err != nil {
+	if err := checkPublishURL(expand(p.PublishURL, 0)); err != nil {
 		return wrong("--publish-to", "%v", err)
 	}
 	if p.Streams > 1 && expand(p.PublishURL, 0) == p.PublishURL {
 		return wrong("--publish-to", "%d streams need a %%d in it", p.Streams)
 	}
 	return nil
+}
+
+func checkPublishURL(url string) error {
+	if strings.HasPrefix(strings.ToLower(url), "rtsp") {
+		return rtsp.CheckURL(url)
+	}
+	_, err := rtmp.ParseURL(url)
+	return err
 }
 
 // publishURL returns where weir takes the stream that is played at playURL.
@@ -240,6 +277,9 @@ func publishURL(playURL string) string {
 
 // hls reports whether HLS is played.
 func (p *Plan) hls() bool { return p.Mode == Play && ending(p.URL) == ".m3u8" }
+
+// rtsp reports whether the URL is one of RTSP.
+func (p *Plan) rtsp() bool { return strings.HasPrefix(strings.ToLower(p.URL), "rtsp") }
 
 // stream returns the number of the stream of a session.
 func (p *Plan) stream(session int) int { return session % p.Streams }

@@ -35,7 +35,10 @@ func TestNewPlanRefuses(t *testing.T) {
 		{"another scheme", play, func(o *Options) { o.URL = "srt://host/live/a" }, "URL", "begins with none of"},
 		{"no stream", play, func(o *Options) { o.URL = "rtmp://host" }, "URL", "no stream is named"},
 		{"no host", play, func(o *Options) { o.URL = "http:///live/a.flv" }, "URL", "http://HOST"},
-		{"push by HTTP", push, func(o *Options) { o.URL = "http://host/live/%d.flv" }, "URL", "push needs rtmp://"},
+		{"push by HTTP", push, func(o *Options) { o.URL = "http://host/live/%d.flv" }, "URL", "push needs rtmp:// or rtsp://"},
+		{"no host of RTSP", play, func(o *Options) { o.URL = "rtsp:///a" }, "URL", "no host"},
+		{"an unknown transport", play, func(o *Options) { o.URL, o.Transport = "rtsp://h/a", "quic" }, "--transport", "quic"},
+		{"a transport for RTMP", play, func(o *Options) { o.Transport = UDP }, "--transport", "only RTSP"},
 		{"streams without number", play, func(o *Options) { o.Streams = 2 }, "--streams", "%d"},
 		{"publishers on one stream", push, func(o *Options) { o.URL = "rtmp://host/live/a" }, "URL", "4 publishers need a %d"},
 		{"more publishers than streams", push, func(o *Options) { o.Streams = 3 }, "--streams", "3 are too few for 4"},
@@ -77,6 +80,8 @@ func TestNewPlanFillsIn(t *testing.T) {
 		{"publish elsewhere", func(o *Options) { o.PublishURL = "rtmp://other/b" }, 1, "rtmp://other/b"},
 		{"publish for HTTP", func(o *Options) { o.Publish, o.URL = true, "http://u:p@host:8080/live/a%d.flv?audio=0" }, 4, "rtmp://host/live/a%d"},
 		{"publish for IPv6", func(o *Options) { o.Publish, o.URL = true, "ws://[::1]:8080/a.flv" }, 1, "rtmp://[::1]/a"},
+		{"publish for RTSP", func(o *Options) { o.Publish, o.URL = true, "rtsp://u:p@host:8554/live/a" }, 1, "rtmp://host/live/a"},
+		{"publish by RTSP", func(o *Options) { o.PublishURL = "rtsp://other/b" }, 1, "rtsp://other/b"},
 		{"a process", func(o *Options) { o.PID = os.Getpid() }, 1, ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {

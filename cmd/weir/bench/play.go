@@ -14,8 +14,9 @@ const (
 // player plays in one session.
 type player struct {
 	*session
-	verifier *verifier
-	hls      HLSMode
+	verifier  *verifier
+	hls       HLSMode
+	transport Transport
 	// drain takes the connection over once there was a picture; nil means that
 	// the player verifies all the time.
 	drain *drain
@@ -25,7 +26,7 @@ type player struct {
 // run plays until ctx ends or the server ends it.
 func (p *player) run(ctx context.Context) {
 	p.begin()
-	src, err := openSource(ctx, p.url, p.hls)
+	src, err := openSource(ctx, p.url, p.hls, p.transport)
 	if err != nil {
 		p.end(ctx, err)
 		return

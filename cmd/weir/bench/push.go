@@ -3,9 +3,14 @@ package bench
 import (
 	"context"
 	"fmt"
+	"io"
+	"strings"
 	"time"
 
+	"github.com/weirmedia/weir/pkg/av"
 	"github.com/weirmedia/weir/protocols/rtmp"
+	"github.com/weirmedia/weir/protocols/rtsp"
+	"github.com/weirmedia/weir/remux/flv"
 )
 
 // pushAhead is how early a tag may be sent, so that one wake-up and one write
@@ -21,8 +26,9 @@ type pace struct {
 // pusher publishes a clip in one session, over and over.
 type pusher struct {
 	*session
-	clip *Clip
-	pace *pace
+	clip      *Clip
+	transport Transport // of RTSP
+	pace      *pace
 	// connected, which may be nil, is told once whether publishing began.
 	connected func(error)
 	done      func() // called once, when the session has ended
@@ -49,13 +55,53 @@ func (p *pusher) run(ctx context.Context) {
 	p.finish(over, err)
 }
 
-func (p *pusher) open(ctx context.Context) (*rtmp.PublishClient, error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, connectTimeout, fmt.Errorf("no answer within %v", connectTimeout))
-	defer cancel()
-	return rtmp.Publish(ctx, p.url, rtmp.ClientOptions{Buffered: true})
+// publisher is where tags go. They may be collected until Flush.
+type publisher interface {
+	WriteTag(t flv.TagType, timestamp uint32, body []byte) error
+	Flush() error
+	io.Closer
 }
 
-func (p *pusher) loop(ctx context.Context, client *rtmp.PublishClient) error {
+func (p *pusher) open(ctx context.Context) (publisher, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, connectTimeout, fmt.Errorf("no answer within %v", connectTimeout))
+	defer cancel()
+	if !strings.HasPrefix(strings.ToLower(p.url), "rtsp") {
+		return rtmp.Publish(ctx, p.url, rtmp.ClientOptions{Buffered: true})
+	}
+	c, err := rtsp.Publish(ctx, p.url, p.clip.tracks(), rtsp.ClientOptions{Transport: p.transport.client()})
+	if err != nil {
+		return nil, err
+	}
+	return &framer{PublishClient: c}, nil
+}
+
+// framer publishes tags as frames.
+type framer struct {
+	*rtsp.PublishClient
+	demuxer flv.Demuxer
+}
+
+// WriteTag sends the frames of a tag. body is copied.
+func (f *framer) WriteTag(t flv.TagType, timestamp uint32, body []byte) error {
+	packets, err := f.demuxer.Decode(t, timestamp, body)
+	if err != nil {
+		return err
+	}
+	for _, p := range packets {
+		if p.Frame == nil || p.Frame.Track.Kind == av.Data {
+			continue
+		}
+		if err := f.WriteFrame(p.Frame); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Flush does nothing: nothing is collected.
+func (f *framer) Flush() error { return nil }
+
+func (p *pusher) loop(ctx context.Context, client publisher) error {
 	var body []byte // with this session's stamp
 	var picture uint64
 	begin := time.Now()
@@ -92,7 +138,7 @@ func (p *pusher) loop(ctx context.Context, client *rtmp.PublishClient) error {
 }
 
 // flush writes what was collected since the session woke.
-func (p *pusher) flush(client *rtmp.PublishClient, woke time.Time) error {
+func (p *pusher) flush(client publisher, woke time.Time) error {
 	err := client.Flush()
 	p.pace.blocked.add(time.Since(woke))
 	return err

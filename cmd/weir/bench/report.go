@@ -37,6 +37,7 @@ type Report struct {
 	Verified *Verified `json:"verified,omitempty"`
 	Latency  *Latency  `json:"latency_ms,omitempty"`
 	HLS      *HLS      `json:"hls,omitempty"`
+	RTP      *RTP      `json:"rtp,omitempty"`
 	Pace     *Pace     `json:"pace_ms,omitempty"`
 	Server   *Server   `json:"server,omitempty"`
 	Bench    Bench     `json:"bench"`
@@ -101,6 +102,12 @@ type HLS struct {
 	// 0 if playlists have no times.
 	AgeP50 float64 `json:"playlist_age_p50"`
 	AgeP99 float64 `json:"playlist_age_p99"`
+}
+
+// RTP is what came to the players of RTSP by UDP that only count.
+type RTP struct {
+	Packets uint64 `json:"packets"`
+	Lost    uint64 `json:"lost"`
 }
 
 // Pace is how publishers kept up with real time.
@@ -175,7 +182,7 @@ func (r *run) conclude(report *Report) {
 	r.countSessions(report)
 	if r.plan.Mode == Play {
 		r.reportVerified(report)
-		report.HLS = r.hls.report()
+		report.HLS, report.RTP = r.hls.report(), r.rtsp.report()
 	}
 	if r.pace.behind.count.Load() > 0 {
 		report.Pace = &Pace{

@@ -30,6 +30,7 @@ type run struct {
 
 	latency, late histogram
 	hls           hlsStats
+	rtsp          rtspStats
 	pace          pace
 	own           load
 	server        *load // nil without a process to look at
@@ -87,7 +88,7 @@ func (r *run) publish(ctx context.Context) error {
 		s := &session{url: expand(r.plan.PublishURL, i)}
 		r.sources = append(r.sources, s)
 		r.wg.Add(1)
-		p := &pusher{session: s, clip: r.plan.Clip, pace: &r.pace, done: r.wg.Done, connected: func(err error) { results <- err }}
+		p := &pusher{session: s, clip: r.plan.Clip, transport: r.plan.Transport, pace: &r.pace, done: r.wg.Done, connected: func(err error) { results <- err }}
 		go p.run(ctx)
 	}
 	for range r.plan.Streams {
@@ -135,7 +136,7 @@ func (r *run) start(ctx context.Context, i int) {
 	r.sessions = append(r.sessions, s)
 	r.wg.Add(1)
 	if r.plan.Mode == Push {
-		p := &pusher{session: s, clip: r.plan.Clip, pace: &r.pace, done: r.wg.Done}
+		p := &pusher{session: s, clip: r.plan.Clip, transport: r.plan.Transport, pace: &r.pace, done: r.wg.Done}
 		go p.run(ctx)
 		return
 	}
@@ -144,7 +145,12 @@ func (r *run) start(ctx context.Context, i int) {
 		go p.run(ctx)
 		return
 	}
-	p := &player{session: s, verifier: &verifier{latency: &r.latency}, hls: r.plan.HLS, drain: r.drain, done: r.wg.Done}
+	if r.plan.rtsp() && i >= r.plan.Verify {
+		p := &rtspPlayer{session: s, udp: r.plan.Transport == UDP, stats: &r.rtsp, drain: r.drain, done: r.wg.Done}
+		go p.run(ctx)
+		return
+	}
+	p := &player{session: s, verifier: &verifier{latency: &r.latency}, hls: r.plan.HLS, transport: r.plan.Transport, drain: r.drain, done: r.wg.Done}
 	if i < r.plan.Verify {
 		p.drain = nil
 		r.verifiers = append(r.verifiers, p.verifier)

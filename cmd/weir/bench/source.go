@@ -16,6 +16,7 @@ import (
 	"github.com/weirmedia/weir/protocols/httpmp4"
 	"github.com/weirmedia/weir/protocols/httpts"
 	"github.com/weirmedia/weir/protocols/rtmp"
+	"github.com/weirmedia/weir/protocols/rtsp"
 	"github.com/weirmedia/weir/remux/flv"
 	"github.com/weirmedia/weir/remux/rtmpchunk"
 	"github.com/weirmedia/weir/remux/websocket"
@@ -39,7 +40,7 @@ type source struct {
 }
 
 // openSource begins to play. ctx bounds the time until then.
-func openSource(ctx context.Context, url string, mode HLSMode) (*source, error) {
+func openSource(ctx context.Context, url string, mode HLSMode, transport Transport) (*source, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, connectTimeout, fmt.Errorf("no answer within %v", connectTimeout))
 	defer cancel()
 	scheme, _, _ := strings.Cut(strings.ToLower(url), "://")
@@ -50,6 +51,9 @@ func openSource(ctx context.Context, url string, mode HLSMode) (*source, error) 
 		}
 		return &source{next: nextTag(c.ReadTag), Closer: c, conn: c.NetConn(), heartbeat: acknowledge}, nil
 	}
+	if strings.HasPrefix(scheme, "rtsp") {
+		return openRTSP(ctx, url, transport)
+	}
 	s := &source{}
 	if strings.HasPrefix(scheme, "ws") {
 		s.heartbeat = pong
@@ -58,6 +62,15 @@ func openSource(ctx context.Context, url string, mode HLSMode) (*source, error) 
 		GotConn: func(info httptrace.GotConnInfo) { s.conn = info.Conn }, // the last one, after redirections
 	})
 	return s, s.open(ctx, url, mode)
+}
+
+// openRTSP plays RTSP to look at all of it.
+func openRTSP(ctx context.Context, url string, transport Transport) (*source, error) {
+	c, err := rtsp.Play(ctx, url, rtsp.ClientOptions{Transport: transport.client()})
+	if err != nil {
+		return nil, err
+	}
+	return &source{Closer: c, next: nextFrame(func() (*av.Frame, error) { p, err := c.Next(); return p.Frame, err })}, nil
 }
 
 // open plays what the ending of the URL's path says.

@@ -54,6 +54,9 @@ func (r *Report) text() string {
 			h.Playlists, h.Media, unless(h.Missing == 0, fmt.Sprintf(", %d missing", h.Missing)))
 		line("playlist age", "p50 %.1f ms, p99 %.1f ms; %s of low latency", h.AgeP50, h.AgeP99, plural(h.LowLatency, "player"))
 	}
+	if p := r.RTP; p != nil {
+		line("packets", "%d by UDP, %d lost", p.Packets, p.Lost)
+	}
 	if p := r.Pace; p != nil {
 		line("publishing", "behind p99 %.1f ms, max %.1f ms; writes p99 %.1f ms, max %.1f ms", p.BehindP99, p.BehindMax, p.BlockedP99, p.BlockedMax)
 	}

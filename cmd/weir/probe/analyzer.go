@@ -7,6 +7,7 @@ import (
 
 	"github.com/weirmedia/weir/pkg/av"
 	"github.com/weirmedia/weir/pkg/codec/h264"
+	"github.com/weirmedia/weir/protocols/rtsp"
 	"github.com/weirmedia/weir/remux/flv"
 )
 
@@ -25,7 +26,8 @@ type Facts struct {
 	// if not known.
 	Connected, Ready time.Duration
 
-	hls *hlsLog // nil if it is not HLS
+	hls  *hlsLog          // nil if it is not HLS
+	rtsp *rtsp.PlayClient // nil if it is not RTSP
 }
 
 const (
@@ -277,6 +279,9 @@ func (a *Analyzer) Report() *Report {
 		r.Sync = a.synchrony(burst)
 	default:
 		r.Sync = a.synchrony(burst{})
+	}
+	if a.facts.rtsp != nil {
+		r.RTSP = reportRTSP(a.facts.rtsp)
 	}
 	r.Timeline, r.Seconds = a.timeline()
 	r.Verdicts = verdicts(r.Tracks)

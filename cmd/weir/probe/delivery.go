@@ -17,6 +17,9 @@ const (
 	// nearFloor is how close to its pace a stream has come when its burst is
 	// over: less than the time of a frame, or the last ones would count as late.
 	nearFloor = int64(20 * time.Millisecond)
+	// leastPicture is the time to the first picture, in seconds, if it is too short
+	// to be told: 0 means that there was none.
+	leastPicture = 0.001
 	// Pace needs so many frames over so long, or it would be chance.
 	paceFrames = 10
 	paceSpan   = int64(time.Second)
@@ -70,7 +73,7 @@ func (a *Analyzer) join(b burst) *Join {
 	}
 	for _, s := range t.samples {
 		if s.idr || t.av.Kind != av.Video {
-			j.FirstPicture, j.GOP = seconds(s.arrival), seconds(s.arrival-media)
+			j.FirstPicture, j.GOP = max(seconds(s.arrival), leastPicture), seconds(s.arrival-media)
 			break
 		}
 	}

@@ -71,6 +71,9 @@ func (a *Analyzer) findings(r *Report) []Finding {
 	if r.HLS != nil {
 		a.facts.hls.judgeHLS(n, r.HLS)
 	}
+	if r.RTSP != nil {
+		judgeRTSP(n, r)
+	}
 	slices.SortStableFunc(n.list, func(x, y Finding) int {
 		return strings.Compare(string(y.Severity), string(x.Severity)) // "wrong" first
 	})
@@ -119,7 +122,7 @@ func (a *Analyzer) judgeInput(n *notes, r *Report) {
 
 // pieces is what the stream consists of.
 func (a *Analyzer) pieces() string {
-	if a.facts.hls != nil || a.facts.Container == containerTS {
+	if a.facts.hls != nil || a.facts.rtsp != nil || a.facts.Container == containerTS {
 		return "packets"
 	}
 	return "tags"

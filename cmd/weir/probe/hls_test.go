@@ -138,7 +138,7 @@ func TestHLSFindings(t *testing.T) {
 	const control = "#EXT-X-SERVER-CONTROL:CAN-BLOCK-RELOAD=YES,PART-HOLD-BACK=1.5\n"
 	const halves = "#EXT-X-PART:DURATION=0.5,URI=\"a\"\n#EXT-X-PART:DURATION=%s,URI=\"b\"\n"
 	const fragments = "#EXT-X-MAP:URI=\"init.mp4\"\n#EXTINF:1,\n0.mp4\n#EXTINF:1,\nopen.mp4\n"
-	files := map[string]string{"/0.ts": r.ts(0, true), "/1.ts": r.ts(1, true), "/2.ts": r.ts(2, true), "/init.mp4": r.init(), "/0.mp4": r.fragment(0, true), "/open.mp4": r.fragment(1, false)}
+	files := map[string]string{"/0.ts": r.ts(0, true), "/1.ts": r.ts(1, true), "/2.ts": r.ts(2, true), "/init.mp4": r.init(), "/0.mp4": r.fragment(0, true), "/open.mp4": r.fragment(1, false), "/open.ts": r.ts(1, false)}
 	for i, test := range []struct {
 		name, variant, head string
 		segments            string
@@ -150,6 +150,7 @@ func TestHLSFindings(t *testing.T) {
 		{"a long part", good, low + control, "#EXTINF:1,\n0.ts\n" + fmt.Sprintf(halves, "0.6") + "#EXTINF:1.1,\n1.ts\n", "wrong part_long"},
 		{"no key frame", good, "", fragments, "advice segment_without_key"},
 		{"no key frame in spite of a promise", good, "#EXT-X-INDEPENDENT-SEGMENTS\n", fragments, "wrong segment_without_key"},
+		{"no key frame in MPEG-TS", good, "", "#EXTINF:1,\n0.ts\n#EXTINF:1,\nopen.ts\n", "advice segment_without_key"},
 		{"an interruption", good, "", "#EXTINF:1,\n0.ts\n#EXT-X-DISCONTINUITY\n#EXTINF:1,\n2.ts\n", "advice discontinuity"},
 		{"a gap", good, "", "#EXTINF:1,\n0.ts\n#EXT-X-GAP\n#EXTINF:1,\nno.ts\n#EXTINF:1,\n2.ts\n", "wrong segment_gap"},
 		{"a segment that is not there", good, "", "#EXTINF:1,\n0.ts\n#EXTINF:1,\nno.ts\n#EXTINF:1,\n2.ts\n", "wrong segment_failed"},

@@ -19,9 +19,12 @@ type Options struct {
 	// Timeout bounds connecting, and then the wait for the first media; 0 means
 	// DefaultTimeout. It is not for files.
 	Timeout time.Duration
+	// Transport is what carries the media of RTSP: "tcp", "udp", or "auto", which
+	// is also the default: TCP, and UDP if the server refuses that.
+	Transport string
 	// Insecure accepts any certificate.
 	Insecure bool
-	// Agent is what the probe calls itself over HTTP; empty means a default.
+	// Agent is what the probe calls itself over HTTP and RTSP; empty means a default.
 	Agent string
 	// Stdin is what the target "-" reads.
 	Stdin io.Reader
@@ -35,8 +38,8 @@ const (
 	DefaultTimeout = 10 * time.Second
 )
 
-// Run probes target: a URL (rtmp, rtmps, http, https, ws, wss), the name of a
-// file of FLV, MPEG-TS or fragmented MP4, or "-". The ending of the path of a URL
+// Run probes target: a URL (rtmp, rtmps, rtsp, rtsps, http, https, ws, wss), the
+// name of a file of FLV, MPEG-TS or fragmented MP4, or "-". The ending of the path of a URL
 // of HTTP or WebSocket says what it is: .m3u8, .ts, .mp4, else FLV. If ctx ends, the report is about what was seen until then.
 // An error means that there is nothing to report on.
 func Run(ctx context.Context, target string, o Options) (*Report, error) {

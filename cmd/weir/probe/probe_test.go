@@ -127,7 +127,7 @@ func TestNothingToReport(t *testing.T) {
 		{"no file", "nowhere.flv", "no such file", context.Background()},
 		{"no FLV", "probe_test.go", "not an FLV file", context.Background()},
 		{"nothing on standard input", Stdin, "file header at offset 0", context.Background()},
-		{"a scheme", "rtsp://127.0.0.1/live", `scheme "rtsp" is not`, context.Background()},
+		{"a scheme", "srt://127.0.0.1/live", `scheme "srt" is not`, context.Background()},
 		{"no server", "rtmp://127.0.0.1:1/live/test", "refused", context.Background()},
 		{"no server of HTTP", "http://127.0.0.1:1/live/test.flv", "refused", context.Background()},
 		{"no media", s.URL + "/silent", "within 300ms", context.Background()},

@@ -7,10 +7,10 @@ import "github.com/weirmedia/weir/pkg/av"
 type Report struct {
 	// Source is what was probed, without credentials.
 	Source string `json:"source"`
-	// Protocol is "rtmp", "rtmps", "hls", "file", or "http-" or "ws-" with "flv",
+	// Protocol is "rtmp", "rtmps", "rtsp", "rtsps", "hls", "file", or "http-" or "ws-" with "flv",
 	// "ts" or "fmp4".
 	Protocol string `json:"protocol"`
-	// Container is "FLV", "MPEG-TS" or "fMP4"; empty for RTMP and HLS.
+	// Container is "FLV", "MPEG-TS" or "fMP4"; empty for RTMP, RTSP and HLS.
 	Container string `json:"container,omitempty"`
 	// Live tells that media came at its own time, so that Join and Pace mean
 	// something.
@@ -28,6 +28,8 @@ type Report struct {
 	Pace *Pace `json:"pace,omitempty"`
 	// HLS is nil if it is not HLS.
 	HLS *HLS `json:"hls,omitempty"`
+	// RTSP is nil if it is not RTSP.
+	RTSP *RTSP `json:"rtsp,omitempty"`
 	// Sync is nil unless there are both audio and video.
 	Sync     *Sync    `json:"sync,omitempty"`
 	Jumps    Jumps    `json:"jumps"`
@@ -113,8 +115,8 @@ type Join struct {
 	// Connect is the TCP connection, with the look-up of the name.
 	Connect float64 `json:"connect_seconds"`
 	// Handshake is TLS, the WebSocket upgrade, the handshake and commands of RTMP
-	// up to the start of playing: all that precedes media. A server may wait
-	// for the stream meanwhile.
+	// and the requests of RTSP up to the start of playing: all that precedes media.
+	// A server may wait for the stream meanwhile.
 	Handshake float64 `json:"handshake_seconds"`
 	// Wait is the time until the first media came.
 	Wait float64 `json:"wait_seconds"`

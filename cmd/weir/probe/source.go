@@ -56,10 +56,13 @@ func open(ctx context.Context, target string, o Options, begin time.Time) (sourc
 	case scheme == "rtmp" || scheme == "rtmps":
 		facts.Protocol = scheme
 		s, err = openRTMP(ctx, target, o, begin, &facts)
+	case scheme == "rtsp" || scheme == "rtsps":
+		facts.Protocol = scheme
+		s, err = openRTSP(ctx, target, o, begin, &facts)
 	case scheme == "http" || scheme == "https" || scheme == "ws" || scheme == "wss":
 		s, err = openHTTP(ctx, target, o, begin, &facts)
 	default:
-		err = fmt.Errorf("the scheme %.16q is not rtmp, rtmps, http, https, ws or wss", scheme)
+		err = fmt.Errorf("the scheme %.16q is not rtmp, rtmps, rtsp, rtsps, http, https, ws or wss", scheme)
 	}
 	return s, facts, err
 }

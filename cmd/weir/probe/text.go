@@ -26,6 +26,7 @@ func (r *Report) Print(w io.Writer, colours bool) error {
 		p.track(&r.Tracks[i])
 	}
 	p.hls(r.HLS)
+	p.rtsp(r.RTSP)
 	p.join(r)
 	p.pace(r)
 	p.timeline(&r.Timeline)

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/weirmedia/weir/pkg/reason"
+	"github.com/weirmedia/weir/remux/ts"
 )
 
 const (
@@ -36,7 +37,8 @@ type rendition struct {
 	queue    []Piece
 	failures int
 	init     initSection
-	unit     *unit // being read, or nil
+	ts       *ts.Demuxer // of the segments since the last discontinuity; nil before the first
+	unit     *unit       // being read, or nil
 	timeline timeline
 
 	head  *Packet // of Client.Next
@@ -120,6 +122,17 @@ func (r *rendition) initialization(m *Map) ([]byte, error) {
 	}
 	r.init = initSection{*m, b}
 	return b, nil
+}
+
+// transportStream returns what reads the next segment of MPEG-TS from b. It goes on
+// with what the segments before have told, on which a sloppy one depends.
+func (r *rendition) transportStream(b io.Reader, discontinuity bool) *ts.Demuxer {
+	if r.ts == nil || discontinuity {
+		r.ts = ts.NewDemuxer(b)
+	} else {
+		r.ts.Continue(b)
+	}
+	return r.ts
 }
 
 // finish ends the segment that is being read because of err, nil at its end. It

@@ -48,7 +48,7 @@ func (t *timeline) place(f *av.Frame, format Format) {
 	}
 	t.fresh = false
 	move := t.offset
-	if format == TS { // each segment's demuxer begins to unwrap anew
+	if format == TS { // after a discontinuity the demuxer begins to unwrap anew
 		turns := math.Round(float64(f.DTS+move-t.newest) / float64(wrap))
 		move -= int64(turns) * wrap
 	}

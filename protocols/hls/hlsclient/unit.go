@@ -11,11 +11,9 @@ import (
 	"github.com/weirmedia/weir/pkg/av"
 	"github.com/weirmedia/weir/pkg/reason"
 	"github.com/weirmedia/weir/remux/fmp4"
-	"github.com/weirmedia/weir/remux/ts"
 )
 
-// unit is a segment that is being read: with a demuxer of its own, since it can
-// be decoded without the one before but for the initialization section.
+// unit is a segment that is being read.
 type unit struct {
 	rendition *rendition
 	load      SegmentLoad
@@ -66,7 +64,7 @@ func (u *unit) begin() error {
 	}
 	switch {
 	case u.load.Format == TS:
-		d := ts.NewDemuxer(r)
+		d := u.rendition.transportStream(r, u.discontinuity)
 		u.demux = func() (Packet, error) {
 			p, err := d.Next()
 			return Packet{Frame: p.Frame, Why: p.Why}, err
