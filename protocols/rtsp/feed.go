@@ -2,10 +2,11 @@ package rtsp
 
 import (
 	"context"
+	"crypto/rand"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"log/slog"
-	"math/rand/v2"
 	"runtime/debug"
 	"sync"
 	"time"
@@ -129,9 +130,10 @@ func (f *feed) contain(do func() error) (err error) {
 }
 
 func (f *feed) read(ctx context.Context, sub *bus.Subscription) error {
-	behind := false
+	p := pace{since: av.Now()}
+	behind, wait := false, time.Duration(0)
 	for {
-		item, err := f.next(ctx, sub, behind)
+		item, err := f.next(ctx, sub, wait)
 		if err != nil {
 			return err
 		}
@@ -139,17 +141,27 @@ func (f *feed) read(ctx context.Context, sub *bus.Subscription) error {
 			if err := f.take(item); err != nil {
 				return err
 			}
+			p.note(item.Frame)
 		}
-		behind = f.pass()
+		now := av.Now()
+		if due := p.due(now); due > now && !behind {
+			wait = time.Duration(due - now)
+			continue
+		}
+		wait = 0
+		if behind = f.pass(); behind {
+			wait = catchUpTick
+		}
+		p.passed(now, av.Now())
 	}
 }
 
-// next waits for the next item, but only for a moment if a player is behind.
-func (f *feed) next(ctx context.Context, sub *bus.Subscription, behind bool) (bus.Item, error) {
-	if !behind {
+// next waits for the next item; if limit is not 0, only so long.
+func (f *feed) next(ctx context.Context, sub *bus.Subscription, limit time.Duration) (bus.Item, error) {
+	if limit == 0 {
 		return sub.Next(ctx)
 	}
-	soon, cancel := context.WithTimeout(ctx, catchUpTick)
+	soon, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	item, err := sub.Next(soon)
 	if errors.Is(err, context.DeadlineExceeded) {
@@ -214,7 +226,7 @@ func (f *feed) describe(l *av.Layout) error {
 	err := errors.New("it has none")
 	var without []av.Omission
 	for _, t := range l.Tracks {
-		m, merr := rtp.NewMuxer(t, firstType+uint8(len(f.outlets)), uint16(rand.Uint32()), rand.Uint32()) //nolint:gosec // no secrets: RFC 3550 asks for variety
+		m, merr := rtp.NewMuxer(t, firstType+uint8(len(f.outlets)), uint16(random()), random())
 		if merr != nil {
 			err = merr
 			without = append(without, av.Omit(t, merr.Error()))
@@ -241,6 +253,13 @@ func (f *feed) describe(l *av.Layout) error {
 	}
 	f.stream, f.layout = stream, l
 	return nil
+}
+
+// random returns what numbers and times of RTP begin with (RFC 3550, 5.1).
+func random() uint32 {
+	var b [4]byte
+	_, _ = rand.Read(b[:]) // never fails
+	return binary.BigEndian.Uint32(b[:])
 }
 
 // follow goes on with the layout l. It fails if players could not: SDP cannot be

@@ -1,6 +1,7 @@
 package rtsp
 
 import (
+	"cmp"
 	"errors"
 	"net"
 	"os"
@@ -30,13 +31,7 @@ var (
 	_ gortsplib.ServerHandlerOnPause        = (*endpoint)(nil)
 	_ gortsplib.ServerHandlerOnPacketsLost  = (*endpoint)(nil)
 	_ gortsplib.ServerHandlerOnDecodeError  = (*endpoint)(nil)
-	_ gortsplib.ServerHandlerOnResponse     = (*endpoint)(nil)
 )
-
-// OnResponse implements gortsplib.ServerHandlerOnResponse.
-func (e *endpoint) OnResponse(_ *gortsplib.ServerConn, res *base.Response) {
-	res.Header["Server"] = base.HeaderValue{"weir"}
-}
 
 // OnConnOpen implements gortsplib.ServerHandlerOnConnOpen.
 func (e *endpoint) OnConnOpen(ctx *gortsplib.ServerHandlerOnConnOpenCtx) {
@@ -46,12 +41,12 @@ func (e *endpoint) OnConnOpen(ctx *gortsplib.ServerHandlerOnConnOpenCtx) {
 // OnConnClose implements gortsplib.ServerHandlerOnConnClose.
 func (e *endpoint) OnConnClose(ctx *gortsplib.ServerHandlerOnConnCloseCtx) {
 	c := clientOf(ctx.Conn)
-	_ = c.peer.Close() // gortsplib has closed it already, unless it is TLS
-	why := reason.ClientClosed
-	if errors.Is(ctx.Error, net.ErrClosed) { // by the peer: it came to nothing
-		why = reason.HandshakeTimeout
+	why, err := c.peer.end(ctx.Error)
+	if !c.giveUp(cmp.Or(why, reason.ClientClosed), err) && why != "" {
+		e.server.host.Sessions.Refuse(session.Info{
+			Protocol: protocol, Remote: c.remote.String(), Agent: c.agent, Transport: e.carrier(),
+		}, why, err)
 	}
-	c.giveUp(why, nil)
 }
 
 // OnDescribe implements gortsplib.ServerHandlerOnDescribe.
@@ -76,6 +71,7 @@ func (e *endpoint) OnSetup(ctx *gortsplib.ServerHandlerOnSetupCtx) (*base.Respon
 	case *publishing:
 		return ok(), nil, nil
 	case *playing:
+		e.guard.enter(ctx)
 		return ok(), u.feed.stream, nil
 	}
 	c := clientOf(ctx.Conn)
@@ -84,6 +80,7 @@ func (e *endpoint) OnSetup(ctx *gortsplib.ServerHandlerOnSetupCtx) (*base.Respon
 		p := &playing{client: c, request: r, rtsp: ctx.Session}
 		if p.feed, p.release, err = c.feed(r); err == nil {
 			ctx.Session.SetUserData(p)
+			e.guard.enter(ctx)
 			return ok(), p.feed.stream, nil
 		}
 	}
@@ -94,10 +91,13 @@ func (e *endpoint) OnSetup(ctx *gortsplib.ServerHandlerOnSetupCtx) (*base.Respon
 // OnPlay implements gortsplib.ServerHandlerOnPlay.
 func (e *endpoint) OnPlay(ctx *gortsplib.ServerHandlerOnPlayCtx) (*base.Response, error) {
 	p := ctx.Session.UserData().(*playing)
-	if err := p.play(); err != nil {
+	if err := p.play(clientOf(ctx.Conn).peer); err != nil {
 		return p.client.refuse(session.Play, p.request, ctx.Request, err)
 	}
-	clientOf(ctx.Conn).peer.setBusy(true)
+	if p.viewer.carrier == nil {
+		p.id = sessionOf(ctx.Request)
+		e.guard.roam(p.id, true)
+	}
 	return ok(), nil
 }
 
@@ -126,10 +126,9 @@ func (e *endpoint) OnAnnounce(ctx *gortsplib.ServerHandlerOnAnnounceCtx) (*base.
 // OnRecord implements gortsplib.ServerHandlerOnRecord.
 func (e *endpoint) OnRecord(ctx *gortsplib.ServerHandlerOnRecordCtx) (*base.Response, error) {
 	p := ctx.Session.UserData().(*publishing)
-	if err := p.record(); err != nil {
+	if err := p.record(clientOf(ctx.Conn).peer); err != nil {
 		return p.client.refuse(session.Publish, p.request, ctx.Request, err)
 	}
-	clientOf(ctx.Conn).peer.setBusy(true)
 	return ok(), nil
 }
 
@@ -139,6 +138,7 @@ func (e *endpoint) OnSessionClose(ctx *gortsplib.ServerHandlerOnSessionCloseCtx)
 	case *publishing:
 		u.end(ctx.Error)
 	case *playing:
+		e.guard.roam(u.id, false)
 		u.end(ctx.Error)
 	}
 }
@@ -155,9 +155,9 @@ func (e *endpoint) OnDecodeError(*gortsplib.ServerHandlerOnDecodeErrorCtx) {
 	e.server.metrics.bad.Inc()
 }
 
-// ended finds the reason for which a session ended with err: tornDown if the peer
-// said that it stops, silent if nothing came from it.
-func ended(err error, tornDown, silent reason.Reason) (reason.Reason, error) {
+// ended finds the reason for which a session, which by carried, ended with err:
+// tornDown if the peer said that it stops, silent if nothing came from it.
+func ended(by *peer, err error, tornDown, silent reason.Reason) (reason.Reason, error) {
 	var torn liberrors.ErrServerSessionTornDown
 	var unused liberrors.ErrServerSessionNotInUse
 	var timedOut liberrors.ErrServerSessionTimedOut
@@ -165,8 +165,10 @@ func ended(err error, tornDown, silent reason.Reason) (reason.Reason, error) {
 	switch {
 	case errors.As(err, &torn):
 		return tornDown, nil
-	case errors.As(err, &unused), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
-		return reason.ClientClosed, nil // its connection is gone
+	case errors.As(err, &unused), errors.Is(err, net.ErrClosed):
+		return by.fate(silent)
+	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
+		return reason.ClientClosed, nil
 	case errors.As(err, &timedOut):
 		return silent, err
 	case errors.As(err, &terminated):

@@ -14,6 +14,7 @@ import (
 type listener struct {
 	*listen.Limited
 	endpoint *endpoint
+	buffers  *sync.Pool // of all peers
 	once     sync.Once
 	closed   chan struct{}
 }
@@ -21,7 +22,7 @@ type listener struct {
 var _ net.Listener = (*listener)(nil)
 
 func newListener(e *endpoint, l *listen.Limited) *listener {
-	return &listener{Limited: l, endpoint: e, closed: make(chan struct{})}
+	return &listener{Limited: l, endpoint: e, buffers: newBuffers(), closed: make(chan struct{})}
 }
 
 // Accept returns a *peer.
@@ -30,7 +31,7 @@ func (l *listener) Accept() (net.Conn, error) {
 		nc, err := l.Limited.Accept()
 		switch {
 		case err == nil:
-			return newPeer(nc, l.endpoint), nil
+			return newPeer(nc, time.Duration(l.endpoint.server.config.HandshakeTimeout), l.buffers), nil
 		case errors.Is(err, net.ErrClosed): // drained
 			<-l.closed
 			return nil, err

@@ -2,7 +2,6 @@ package rtsp
 
 import (
 	"errors"
-	"math/rand/v2"
 	"sync"
 	"time"
 
@@ -32,18 +31,20 @@ type playing struct {
 	client  *client
 	request request
 	rtsp    *gortsplib.ServerSession
+	id      string // of the session, if it plays by UDP
 	feed    *feed
 	release func()
 
 	session *session.Session // nil before PLAY
+	peer    *peer            // that carries it, or asked for it
 	viewer  *viewer          // nil while paused
 
 	mu  sync.Mutex
 	why reason.Reason // of the end, if it came from us
 }
 
-// play begins or goes on.
-func (p *playing) play() error {
+// play begins or goes on. by is the connection that asks.
+func (p *playing) play(by *peer) error {
 	if p.viewer != nil {
 		return nil // it asks again, as a sign of life
 	}
@@ -58,6 +59,7 @@ func (p *playing) play() error {
 		p.hear()
 		e.server.running.Add(1)
 	}
+	p.peer = by.carry(p.peer)
 	v := newViewer(p)
 	if err := p.feed.add(v); err != nil {
 		return err
@@ -82,6 +84,7 @@ func (p *playing) pause() {
 	if p.viewer != nil {
 		p.feed.remove(p.viewer)
 		p.viewer = nil
+		p.peer.disown()
 	}
 }
 
@@ -102,21 +105,21 @@ func (p *playing) end(err error) {
 	if p.session == nil {
 		return
 	}
-	why, err := ended(err, reason.ClientClosed, reason.ClientClosed)
+	why, err := ended(p.peer, err, reason.ClientClosed, reason.ClientClosed)
 	p.mu.Lock()
 	if p.why != "" {
 		why, err = p.why, nil
 	}
 	p.mu.Unlock()
 	p.session.Close(why, err)
-	p.client.peer.setBusy(false)
+	p.peer.unuse()
 	p.client.endpoint.server.running.Done()
 }
 
 // viewer is a player's place in the log of its feed, whose lock guards it.
 type viewer struct {
 	playing *playing
-	udp     bool
+	carrier *peer  // of the packets; nil by UDP
 	lanes   []lane // one for each outlet
 	placed  bool   // pos is valid
 	began   bool
@@ -128,17 +131,19 @@ type viewer struct {
 // lane is one track to one player. The zero lane was not set up.
 type lane struct {
 	on              bool
-	sequence        uint16
 	packets, octets uint32
 	nextReport      int64 // arrival of the frame that it is due with
 }
 
 func newViewer(p *playing) *viewer {
-	v := &viewer{playing: p, udp: p.client.endpoint.transport(p.rtsp) == "udp", lanes: make([]lane, len(p.feed.outlets))}
+	v := &viewer{playing: p, carrier: p.peer, lanes: make([]lane, len(p.feed.outlets))}
+	if p.client.endpoint.transport(p.rtsp) == "udp" {
+		v.carrier = nil
+	}
 	for _, m := range p.rtsp.SetuppedMedias() {
 		for i, o := range p.feed.outlets {
 			if o.media == m {
-				v.lanes[i] = lane{on: true, sequence: uint16(rand.Uint32())} //nolint:gosec // no secret: RFC 3550 asks for variety
+				v.lanes[i] = lane{on: true}
 			}
 		}
 	}
@@ -153,18 +158,27 @@ func (v *viewer) pass() (behind bool) {
 	}
 	l := &v.playing.feed.log
 	left := l.head() - v.pos
-	if v.udp {
+	if v.carrier == nil {
 		left = min(left, udpBurst+2*v.newest())
 	}
+	v.announce(int(left))
 	for ; left > 0; left-- {
-		e := l.at(v.pos)
-		if err := v.send(e); err != nil {
+		if err := v.send(l.at(v.pos)); err != nil {
+			v.announce(-int(left))
 			var full liberrors.ErrServerWriteQueueFull
 			return errors.As(err, &full) // else the session ends by itself
 		}
 		v.pos++
 	}
 	return v.pos < l.head()
+}
+
+// announce tells the connection how many packets more it will get, so that it
+// joins them.
+func (v *viewer) announce(n int) {
+	if v.carrier != nil {
+		v.carrier.announce(n)
+	}
 }
 
 // newest returns how many packets the newest frame has.
@@ -194,39 +208,38 @@ func (v *viewer) place() bool {
 	to := l.at(l.start)
 	if v.began {
 		v.playing.session.Skipped(reason.LagTime, int(to.unit-v.unit))
-		for i := range v.lanes {
-			v.lanes[i].sequence++ // so that it is seen as a loss
-		}
 	}
 	v.pos, v.unit, v.placed, v.began = l.start, to.unit, true, true
 	return true
 }
 
-// send writes a packet to the player's queue.
+// send writes a packet to the player's queue. Its number is the same for all
+// players: by RTSPS, gortsplib counts and encrypts for all of them as for one.
 func (v *viewer) send(e *entry) error {
 	v.unit = e.unit
 	lane, f, p := &v.lanes[e.outlet], v.playing.feed, v.playing
 	if !lane.on {
+		v.announce(-1)
 		return nil
 	}
 	media := f.outlets[e.outlet].media
 	if e.first && e.arrival >= lane.nextReport { // before the media: its time counts from the first packet on
+		v.announce(1)
 		if err := p.rtsp.WritePacketRTCP(media, v.report(e, lane)); err != nil {
+			v.announce(-1)
 			return err
 		}
 		lane.nextReport = e.arrival + int64(reportInterval)
 	}
-	e.SequenceNumber = lane.sequence
 	if err := p.rtsp.WritePacketRTP(media, e.Packet); err != nil {
 		return err
 	}
-	lane.sequence++
 	lane.packets++
 	lane.octets += uint32(len(e.Payload))
 	c := p.session.Counters()
 	c.Network.PacketsOut.Add(1)
 	c.BytesOut.Add(uint64(e.size))
-	if !v.udp {
+	if v.carrier != nil {
 		c.BytesOut.Add(tcpOverhead)
 	}
 	if e.last {

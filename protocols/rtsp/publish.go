@@ -19,12 +19,16 @@ import (
 	"github.com/weirmedia/weir/pkg/session"
 )
 
+// maxTracks bounds the tracks that a publisher may announce.
+const maxTracks = 16
+
 // publishing is a session that was announced.
 type publishing struct {
 	client  *client
 	request request
 	rtsp    *gortsplib.ServerSession
 	session *session.Session // nil before RECORD
+	peer    *peer            // that carries it, or asked for it
 	pub     *bus.Publisher
 
 	mu     sync.Mutex // over UDP, RTP and RTCP come on two goroutines
@@ -40,6 +44,9 @@ type publishing struct {
 
 // describe finds the tracks that can be used. The error says why there are none.
 func (p *publishing) describe(d *description.Session) error {
+	if n := len(d.Medias); n > maxTracks {
+		return reason.Wrap(reason.Unsupported, fmt.Errorf("%d tracks, at most %d are taken", n, maxTracks))
+	}
 	var leftOut []av.Omission
 	var causes []string
 	for i, why := range p.intake.open(d.Medias) {
@@ -78,10 +85,11 @@ func clip(text string) string {
 	return strings.ToValidUTF8(text[:min(len(text), most)], "")
 }
 
-// record makes the session a publisher of the bus.
-func (p *publishing) record() error {
-	if p.session != nil {
-		return nil // it was paused
+// record makes the session a publisher of the bus. by is the connection that asks.
+func (p *publishing) record(by *peer) error {
+	if p.session != nil { // it was paused
+		p.peer = by.carry(p.peer)
+		return nil
 	}
 	server := p.client.endpoint.server
 	s, err := server.host.Sessions.Open(p.client.info(session.Publish, p.request, p.client.endpoint.transport(p.rtsp)), p.kill)
@@ -93,7 +101,7 @@ func (p *publishing) record() error {
 		s.Close(reason.Of(err, reason.InternalError), err)
 		return err
 	}
-	p.session, p.meters.network = s, &s.Counters().Network
+	p.session, p.peer, p.meters.network = s, by.carry(nil), &s.Counters().Network
 	s.Without(&p.leftOut)
 	server.running.Add(1)
 	var hinted [av.Kinds]bool
@@ -180,7 +188,7 @@ func (p *publishing) end(err error) {
 	if p.session == nil {
 		return
 	}
-	why, err := ended(err, reason.Unpublished, reason.PublishTimeout)
+	why, err := ended(p.peer, err, reason.Unpublished, reason.PublishTimeout)
 	p.ending.Lock()
 	if p.why != "" {
 		why, err = p.why, p.err
@@ -188,6 +196,6 @@ func (p *publishing) end(err error) {
 	p.ending.Unlock()
 	p.pub.Close()
 	p.session.Close(why, err)
-	p.client.peer.setBusy(false)
+	p.peer.unuse()
 	p.client.endpoint.server.running.Done()
 }

@@ -69,7 +69,7 @@ func (s *Server) start() error {
 		}
 	}
 	if certificate != nil {
-		if s.tls, err = s.open("rtsp.tls_listen", s.config.TLSListen, certificate.Config()); err != nil {
+		if s.tls, err = s.open("rtsp.tls_listen", s.config.TLSListen, tlsSettings(certificate)); err != nil {
 			if s.plain != nil {
 				s.plain.library.Close()
 			}
@@ -79,6 +79,13 @@ func (s *Server) start() error {
 	return nil
 }
 
+// tlsSettings are those of RTSPS: each write is one record, which peer counts on.
+func tlsSettings(c *tlsfile.Certificate) *tls.Config {
+	settings := c.Config()
+	settings.DynamicRecordSizingDisabled = true
+	return settings
+}
+
 // endpoint is one of the listeners with its protocol machine, whose handler it
 // is.
 type endpoint struct {
@@ -86,6 +93,7 @@ type endpoint struct {
 	library  *gortsplib.Server
 	listener *listener
 	secure   bool
+	guard    guard
 }
 
 // open starts an endpoint; without settings it is one of plain RTSP.

@@ -9,6 +9,7 @@ import (
 	prtp "github.com/pion/rtp"
 
 	"github.com/weirmedia/weir/pkg/av"
+	"github.com/weirmedia/weir/pkg/codec/paramset"
 )
 
 // What a Demuxer leaves out, in words that a caller can count by.
@@ -37,7 +38,7 @@ type Demuxer struct {
 	unpack    unpacker
 
 	track *av.Track
-	sets  sets // in force
+	sets  paramset.Sets // in force
 	order order
 	clock unwrapper
 

@@ -12,6 +12,7 @@ import (
 	"github.com/weirmedia/weir/pkg/av"
 	"github.com/weirmedia/weir/pkg/codec/av1"
 	"github.com/weirmedia/weir/pkg/codec/h264"
+	"github.com/weirmedia/weir/pkg/codec/paramset"
 	"github.com/weirmedia/weir/remux/flv"
 )
 
@@ -103,7 +104,7 @@ func plainPayload(t testing.TB, f *av.Frame) []byte {
 	case av.H264, av.H265:
 		var b []byte
 		for nal := range h264.NALs(f.Payload, lengthSize) {
-			if classOf(f.Track.Codec, nal) == otherNAL {
+			if paramset.ClassOf(f.Track.Codec, nal) == paramset.Other {
 				b = append(binary.BigEndian.AppendUint32(b, uint32(len(nal))), nal...)
 			}
 		}

@@ -8,16 +8,17 @@ import (
 	"github.com/weirmedia/weir/pkg/codec/av1"
 	"github.com/weirmedia/weir/pkg/codec/h264"
 	"github.com/weirmedia/weir/pkg/codec/h265"
+	"github.com/weirmedia/weir/pkg/codec/paramset"
 	"github.com/weirmedia/weir/pkg/codec/vpx"
 )
 
 // pictureOfNALs makes a frame of an access unit of H.264 or H.265.
 func (d *Demuxer) pictureOfNALs(nals [][]byte, pts int64) ([]*av.Frame, string) {
-	var found sets
+	var found paramset.Sets
 	for _, nal := range nals {
-		found.add(classOf(d.codec, nal), nal)
+		found.Add(paramset.ClassOf(d.codec, nal), nal)
 	}
-	if len(found.sps) > 0 {
+	if len(found.SPS) > 0 {
 		if err := d.learn(found); err != nil {
 			return nil, whyConfig
 		}
@@ -25,29 +26,29 @@ func (d *Demuxer) pictureOfNALs(nals [][]byte, pts int64) ([]*av.Frame, string) 
 	if d.track == nil {
 		return nil, whyNoConfig
 	}
-	payload := lengthPrefixed(d.codec, nals, len(found.sps) > 0)
+	payload := lengthPrefixed(d.codec, nals, len(found.SPS) > 0)
 	if len(payload) == 0 {
 		return nil, "" // parameter sets alone
 	}
-	starts := h264.IsIDR
+	return d.picture(payload, pts, d.starts(payload)), ""
+}
+
+// starts reports whether decoding can start at an access unit of H.264 or H.265.
+func (d *Demuxer) starts(payload []byte) bool {
 	if d.codec == av.H265 {
-		starts = h265.IsIRAP
+		return h265.IsIRAP(payload, lengthSize)
 	}
-	return d.picture(payload, pts, starts(payload, lengthSize)), ""
+	return h264.IsIDR(payload, lengthSize) || h264.IsRecoveryPoint(payload, lengthSize)
 }
 
 // learn puts the parameter sets of an access unit that has an SPS in force.
-func (d *Demuxer) learn(found sets) error {
-	if found.vps == nil {
-		found.vps = d.sets.vps
-	}
-	if found.pps == nil {
-		found.pps = d.sets.pps
-	}
-	if d.track != nil && found.equal(d.sets) {
+func (d *Demuxer) learn(found paramset.Sets) error {
+	found = found.Over(d.sets)
+	if d.track != nil && found.Equal(d.sets) {
 		return nil
 	}
-	t, err := found.track(d.id, d.codec)
+	found = found.Clone()
+	t, err := found.Track(d.id, d.codec)
 	if err == nil {
 		d.follow(t, found)
 	}
@@ -55,9 +56,9 @@ func (d *Demuxer) learn(found sets) error {
 }
 
 // follow puts a track of H.264 or H.265 in force, and s, which it was made of.
-func (d *Demuxer) follow(t *av.Track, s sets) {
+func (d *Demuxer) follow(t *av.Track, s paramset.Sets) {
 	d.track, d.sets = t, s
-	d.order.expect(reordered(d.codec, s.sps[0]), t.FrameRate)
+	d.order.expect(reordered(d.codec, s.SPS[0]), t.FrameRate)
 }
 
 // reordered returns how many frames may precede a frame in decoding order and
@@ -88,12 +89,12 @@ func (d *Demuxer) pictureOfOBUs(obus [][]byte, pts int64) ([]*av.Frame, string) 
 	if err != nil || len(tu) == 0 {
 		return nil, whyBroken
 	}
-	if header != nil && (d.track == nil || string(header) != string(d.sets.sps[0])) {
+	if header != nil && (d.track == nil || string(header) != string(d.sets.SPS[0])) {
 		t, err := av1Track(d.id, header)
 		if err != nil {
 			return nil, whyConfig
 		}
-		d.track, d.sets = t, sets{sps: some(append([]byte(nil), header...))}
+		d.track, d.sets = t, paramset.Sets{SPS: some(append([]byte(nil), header...))}
 	}
 	if d.track == nil {
 		return nil, whyNoConfig

@@ -174,3 +174,24 @@ func TestLoss(t *testing.T) {
 		}
 	}
 }
+
+// Streams with intra refresh have recovery points in place of IDR pictures:
+// viewers begin there.
+func TestRecoveryPoint(t *testing.T) {
+	frames := footage(t, "bframes.flv")[0]
+	first := frames[0]
+	slice := []byte{0, 0, 0, 4, 0x41, 0x9A, 1, 2}
+	refresh := *first
+	refresh.Key, refresh.Payload = true, append([]byte{0, 0, 0, 5, 6, 6, 1, 0xC4, 0x80}, slice...)
+	refresh.DTS += second
+	refresh.PTS += second
+	other := refresh
+	other.Key, other.Payload = false, slice
+	other.DTS += second
+	other.PTS += second
+	packets, m := packetsOf(t, []*av.Frame{first, &other, &refresh, &other})
+	got, _ := demuxAll(t, m, packets)
+	if len(got) != 4 || !got[0].Key || got[1].Key || !got[2].Key || got[3].Key {
+		t.Errorf("%d frames: %+v", len(got), got)
+	}
+}

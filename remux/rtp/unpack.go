@@ -16,7 +16,9 @@ import (
 
 	"github.com/weirmedia/weir/pkg/av"
 	"github.com/weirmedia/weir/pkg/codec/aac"
+	"github.com/weirmedia/weir/pkg/codec/h265"
 	"github.com/weirmedia/weir/pkg/codec/opus"
+	"github.com/weirmedia/weir/pkg/codec/paramset"
 )
 
 // open sets what depends on the codec.
@@ -24,10 +26,10 @@ func (d *Demuxer) open(f format.Format) error {
 	switch f := f.(type) {
 	case *format.H264:
 		d.codec, d.newUnpack = av.H264, func() (unpacker, error) { return decoder(f.CreateDecoder, rtph264.ErrMorePacketsNeeded) }
-		d.announced(sets{sps: some(f.SPS), pps: some(f.PPS)})
+		d.announced(paramset.Sets{SPS: some(f.SPS), PPS: some(f.PPS)})
 	case *format.H265:
 		d.codec, d.newUnpack = av.H265, func() (unpacker, error) { return decoder(f.CreateDecoder, rtph265.ErrMorePacketsNeeded) }
-		d.announced(sets{vps: some(f.VPS), sps: some(f.SPS), pps: some(f.PPS)})
+		d.announced(paramset.Sets{VPS: some(f.VPS), SPS: some(f.SPS), PPS: some(f.PPS)})
 	case *format.AV1:
 		d.codec, d.newUnpack = av.AV1, func() (unpacker, error) { return decoder(f.CreateDecoder, rtpav1.ErrMorePacketsNeeded) }
 	case *format.VP8:
@@ -56,11 +58,11 @@ func (d *Demuxer) open(f format.Format) error {
 
 // announced takes the parameter sets that SDP has, if they are good: those in
 // band count anyway.
-func (d *Demuxer) announced(s sets) {
-	if !s.complete(d.codec) {
+func (d *Demuxer) announced(s paramset.Sets) {
+	if !s.Complete(d.codec) {
 		return
 	}
-	if t, err := s.track(d.id, d.codec); err == nil {
+	if t, err := s.Track(d.id, d.codec); err == nil {
 		d.follow(t, s)
 	}
 }
@@ -203,9 +205,9 @@ func beginsH265(b []byte) bool {
 		header, rest = rest[0]&0x3F, rest[1:]
 	}
 	switch {
-	case header < nalVPS:
+	case header < h265.NALTypeVPS:
 		return rest[0]&0x80 != 0
-	case header <= nalAUD, header == 39: // 39: SEI before the picture
+	case header <= h265.NALTypeAUD, header == h265.NALTypeSEI:
 		return true
 	}
 	return false

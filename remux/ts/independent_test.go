@@ -13,6 +13,7 @@ import (
 	"github.com/weirmedia/weir/pkg/av"
 	"github.com/weirmedia/weir/pkg/codec/aac"
 	"github.com/weirmedia/weir/pkg/codec/h264"
+	"github.com/weirmedia/weir/pkg/codec/paramset"
 )
 
 // heard is a frame as an independent reader has it.
@@ -52,7 +53,7 @@ func unitsOf(f *av.Frame) [][]byte {
 		return [][]byte{f.Payload}
 	}
 	units := slices.Collect(h264.NALs(f.Payload, lengthSize))
-	has := slices.ContainsFunc(units, func(nal []byte) bool { return classOf(f.Track.Codec, nal) == sps })
+	has := slices.ContainsFunc(units, func(nal []byte) bool { return paramset.ClassOf(f.Track.Codec, nal) == paramset.SPS })
 	if f.Key && !has {
 		s, _ := newStream(f.Track)
 		units = append(slices.Collect(annexB(s.opening[len(s.delimiter):])), units...)

@@ -5,6 +5,7 @@ import (
 
 	"github.com/weirmedia/weir/pkg/av"
 	"github.com/weirmedia/weir/pkg/codec/h264"
+	"github.com/weirmedia/weir/pkg/codec/paramset"
 )
 
 const (
@@ -55,9 +56,9 @@ func (s *stream) unitOf(f *av.Frame, room []byte) unit {
 // and if it is a key frame that lacks parameter sets, with all of those of the
 // configuration. Delimiters of its own are left out.
 func (s *stream) picture(f *av.Frame) unit {
-	size, seen := 0, nalClass(0)
+	size, seen := 0, paramset.Other
 	for nal := range h264.NALs(f.Payload, s.lengthSize) {
-		if c := classOf(s.track.Codec, nal); c != delimiter {
+		if c := paramset.ClassOf(s.track.Codec, nal); c != paramset.Delimiter {
 			size, seen = size+len(startCode)+len(nal), seen|c
 		}
 	}
@@ -65,7 +66,7 @@ func (s *stream) picture(f *av.Frame) unit {
 		return unit{}
 	}
 	u := unit{head: s.delimiter}
-	if need := parameterSets(s.track.Codec); f.Key && seen&need != need {
+	if need := paramset.Needed(s.track.Codec); f.Key && seen&need != need {
 		u.head = s.opening
 	}
 	u.size = len(u.head) + size
@@ -103,7 +104,7 @@ func (s *stream) appendUnit(dst []byte, f *av.Frame, u unit, clock bool, pcr uin
 		return w.dst
 	}
 	for nal := range h264.NALs(f.Payload, s.lengthSize) {
-		if classOf(s.track.Codec, nal) != delimiter {
+		if paramset.ClassOf(s.track.Codec, nal) != paramset.Delimiter {
 			w.write([]byte(startCode))
 			w.write(nal)
 		}

@@ -4,11 +4,11 @@ import (
 	"bytes"
 	"encoding/binary"
 	"iter"
-	"slices"
 
 	"github.com/weirmedia/weir/pkg/av"
 	"github.com/weirmedia/weir/pkg/codec/h264"
 	"github.com/weirmedia/weir/pkg/codec/h265"
+	"github.com/weirmedia/weir/pkg/codec/paramset"
 )
 
 // picture is an access unit of video in Annex B form with the times of its first
@@ -61,7 +61,7 @@ func (d *Demuxer) release(s *source) {
 			PTS: nanoseconds(dts + signed33(p.pts-p.dts)),
 			// Decoding can also start at pictures that are marked so and bring
 			// what it takes: recovery points.
-			Key:     s.starts(payload) || p.random && seen&sps != 0,
+			Key:     s.starts(payload) || p.random && seen&paramset.SPS != 0,
 			Payload: payload,
 		})
 	}
@@ -80,15 +80,15 @@ const lengthSize = 4
 // lengthPrefixed returns the access unit au, in which the classes seen occur,
 // with lengths instead of start codes, without delimiters and, if there is an
 // SPS, without parameter sets.
-func (s *source) lengthPrefixed(au []byte, seen nalClass) []byte {
-	leaveOut := delimiter
-	if seen&sps != 0 {
-		leaveOut |= vps | sps | pps
+func (s *source) lengthPrefixed(au []byte, seen paramset.Class) []byte {
+	leaveOut := paramset.Delimiter
+	if seen&paramset.SPS != 0 {
+		leaveOut |= paramset.VPS | paramset.SPS | paramset.PPS
 	}
 	// Start codes have three bytes or more: room for each to grow by one.
 	b := make([]byte, 0, len(au)+len(au)/64+lengthSize)
 	for nal := range annexB(au) {
-		if classOf(s.codec, nal)&leaveOut == 0 {
+		if paramset.ClassOf(s.codec, nal)&leaveOut == 0 {
 			b = append(binary.BigEndian.AppendUint32(b, uint32(len(nal))), nal...)
 		}
 	}
@@ -118,85 +118,27 @@ func annexB(au []byte) iter.Seq[[]byte] {
 	}
 }
 
-// sets are parameter sets, each list in the order of the stream.
-type sets struct{ vps, sps, pps [][]byte }
-
-// maxSets bounds each list. Real streams have a few.
-const maxSets = 32
-
 // learn takes the parameter sets from an access unit that has an SPS, and makes
 // a new track if they are new. It returns the classes of NAL units that it saw.
-func (s *source) learn(au []byte) (seen nalClass, err error) {
-	var found sets
+func (s *source) learn(au []byte) (seen paramset.Class, err error) {
+	var found paramset.Sets
 	for nal := range annexB(au) {
-		c := classOf(s.codec, nal)
+		c := paramset.ClassOf(s.codec, nal)
 		seen |= c
-		switch c {
-		case vps:
-			found.vps = add(found.vps, nal)
-		case sps:
-			found.sps = add(found.sps, nal)
-		case pps:
-			found.pps = add(found.pps, nal)
-		}
+		found.Add(c, nal)
 	}
-	if seen&sps == 0 {
+	if seen&paramset.SPS == 0 {
 		return seen, nil
 	}
-	if found.vps == nil {
-		found.vps = s.sets.vps
-	}
-	if found.pps == nil {
-		found.pps = s.sets.pps
-	}
-	if s.track != nil && found.equal(s.sets) {
+	found = found.Over(s.sets)
+	if s.track != nil && found.Equal(s.sets) {
 		return seen, nil
 	}
-	found = found.clone()
-	track, err := found.track(s.id, s.codec)
+	found = found.Clone()
+	track, err := found.Track(s.id, s.codec)
 	if err != nil {
 		return seen, err
 	}
 	s.track, s.sets = track, found
 	return seen, nil
-}
-
-// add appends nal to list unless it is there already.
-func add(list [][]byte, nal []byte) [][]byte {
-	if len(list) == maxSets || slices.ContainsFunc(list, func(have []byte) bool { return bytes.Equal(have, nal) }) {
-		return list
-	}
-	return append(list, nal)
-}
-
-func (s sets) equal(other sets) bool {
-	return slices.EqualFunc(s.vps, other.vps, bytes.Equal) &&
-		slices.EqualFunc(s.sps, other.sps, bytes.Equal) &&
-		slices.EqualFunc(s.pps, other.pps, bytes.Equal)
-}
-
-// clone returns sets that do not alias the access unit.
-func (s sets) clone() sets {
-	for _, list := range []*[][]byte{&s.vps, &s.sps, &s.pps} {
-		*list = slices.Clone(*list)
-		for i, nal := range *list {
-			(*list)[i] = bytes.Clone(nal)
-		}
-	}
-	return s
-}
-
-func (s sets) track(id int, c av.Codec) (*av.Track, error) {
-	if c == av.H265 {
-		config, err := h265.BuildConfig(s.vps, s.sps, s.pps)
-		if err != nil {
-			return nil, err
-		}
-		return h265.TrackFromConfig(id, config)
-	}
-	config, err := h264.BuildConfig(s.sps, s.pps)
-	if err != nil {
-		return nil, err
-	}
-	return h264.TrackFromConfig(id, config)
 }

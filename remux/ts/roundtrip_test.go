@@ -9,6 +9,7 @@ import (
 
 	"github.com/weirmedia/weir/pkg/av"
 	"github.com/weirmedia/weir/pkg/codec/h264"
+	"github.com/weirmedia/weir/pkg/codec/paramset"
 )
 
 // Files from encoders come out of a transport stream as they went in: payloads,
@@ -39,7 +40,7 @@ func withoutSets(f *av.Frame) []byte {
 	}
 	var b []byte
 	for nal := range h264.NALs(f.Payload, lengthSize) {
-		if classOf(av.H265, nal) == otherNAL {
+		if paramset.ClassOf(av.H265, nal) == paramset.Other {
 			b = append(binary.BigEndian.AppendUint32(b, uint32(len(nal))), nal...)
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/weirmedia/weir/pkg/av"
+	"github.com/weirmedia/weir/pkg/codec/paramset"
 )
 
 // noID is the id of a source that has none yet.
@@ -30,7 +31,7 @@ type source struct {
 
 	// Video: the access unit so far, and the parameter sets in force.
 	picture picture
-	sets    sets
+	sets    paramset.Sets
 
 	// Audio: the start of a frame that the next PES packet goes on with, and the
 	// time of the next frame: base and the samples since.

@@ -88,7 +88,7 @@ func (s *stream) openH265() error {
 	c, err := h265.ParseConfig(s.track.Config)
 	s.lengthSize = c.LengthSize
 	// pic_type 2: slices of any type may follow (ITU-T H.265, 7.4.3.5).
-	s.delimiter = appendUnits(nil, [][]byte{{nalAUD << 1, 1, 0x50}})
+	s.delimiter = appendUnits(nil, [][]byte{{h265.NALTypeAUD << 1, 1, 0x50}})
 	s.opening = appendUnits(s.delimiter, c.VPS, c.SPS, c.PPS)
 	return err
 }

@@ -275,8 +275,6 @@ func (l *lab) playHLS(ctx context.Context, s *server, address string, mode hlsMo
 	return r, nil
 }
 
-func (r hlsReport) remarks() []string { return remarks(r.Steal, r.Load, r.CPU) }
-
 // rows are the figures of one load.
 func (r hlsReport) rows(prefix string) []row {
 	rows := []row{

@@ -4,9 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"flag"
-	"fmt"
 	"io"
-	"os"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -24,9 +22,7 @@ type hlsReport struct {
 	Answers          times  // to blocked reloads: behind the first player's answer
 	Parts            int    // that blocked reloads were answered with
 	Rate             float64
-	CPU, Load        float64 // percent of a core: of the server, and of the players
-	Memory           float64
-	Steal            float64
+	observed
 }
 
 // times are of a number of requests.
@@ -111,81 +107,25 @@ func runHLSClients(ctx context.Context, args []string, out, messages io.Writer) 
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	notes := &hlsNotes{}
-	var players sync.WaitGroup
-	var failed atomic.Int64
-	var why atomic.Pointer[error]
-	for range *n {
-		players.Go(func() {
-			p := hlsPlayer{mode: hlsMode(*mode), notes: notes}
-			if err := p.play(ctx, *address); ctx.Err() == nil {
-				failed.Add(1)
-				why.CompareAndSwap(nil, &err)
-			}
-		})
-		if err := sleep(ctx, time.Second/rampPerSecond); err != nil {
-			return err
-		}
+	var crowd players
+	if err := crowd.start(ctx, *n, func(ctx context.Context) error {
+		p := hlsPlayer{mode: hlsMode(*mode), notes: notes}
+		return p.play(ctx, *address)
+	}); err != nil {
+		return err
 	}
 	if err := sleep(ctx, *warm); err != nil {
 		return err
 	}
-	r, err := observe(ctx, notes, *pid, *window)
+	notes.start()
+	seen, err := observe(ctx, *pid, *window)
 	if err != nil {
 		return err
 	}
-	r.Failed = int(failed.Load())
-	if first := why.Load(); first != nil {
-		r.Why = fmt.Sprint(*first)
-	}
-	cancel()
-	players.Wait()
-	return json.NewEncoder(out).Encode(r)
-}
-
-// observe takes notes for a window, and looks at the server meanwhile.
-func observe(ctx context.Context, notes *hlsNotes, pid int, window time.Duration) (hlsReport, error) {
-	before, err := readLoad(pid)
-	if err != nil {
-		return hlsReport{}, err
-	}
-	notes.start()
-	began, memory := time.Now(), 0.0
-	for time.Since(began) < window {
-		if err := sleep(ctx, min(watchInterval, window-time.Since(began))); err != nil {
-			return hlsReport{}, err
-		}
-		now, err := memoryOf(pid)
-		if err != nil {
-			return hlsReport{}, err
-		}
-		memory = max(memory, now)
-	}
-	lasted := time.Since(began)
-	bytes := notes.bytes.Load()
 	r := notes.report()
-	after, err := readLoad(pid)
-	if err != nil {
-		return hlsReport{}, err
-	}
-	r.Rate, r.Memory = float64(bytes)/lasted.Seconds(), memory
-	r.CPU, r.Load = percent(after.server-before.server, lasted), percent(after.own-before.own, lasted)
-	r.Steal = after.machine.stealSince(before.machine)
-	return r, nil
-}
-
-// load is the time of processors that was used so far.
-type load struct {
-	server, own time.Duration
-	machine     cpuTimes
-}
-
-func readLoad(pid int) (l load, err error) {
-	if l.server, err = usageOf(pid); err != nil {
-		return l, fmt.Errorf("the server is gone: %w", err)
-	}
-	if l.own, err = usageOf(os.Getpid()); err != nil {
-		return l, err
-	}
-	l.machine, err = readCPUTimes()
-	return l, err
+	r.observed, r.Rate = seen, float64(notes.bytes.Load())/seen.Seconds
+	r.Failed, r.Why = crowd.failures()
+	cancel()
+	crowd.running.Wait()
+	return json.NewEncoder(out).Encode(r)
 }

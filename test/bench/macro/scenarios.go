@@ -36,5 +36,6 @@ var scenarios = []scenario{
 	{"one-viewer", "one RTMP player of an otherwise idle server, and joining one after the other", oneViewer},
 	{"hls-1000", "1,000 HLS players of one stream, beside nginx that serves the same files", hlsPlayers},
 	{"hls-blocked-1000", "1,000 blocked reloads of a playlist, and as many players of low latency", hlsBlocked},
+	{"rtsp-500", "500 players by RTMP, by RTSP inside TCP and by UDP, each alone", rtspPlayers},
 	{"join-storm", "1,000 RTMP players joining a stream of 4 Mbit/s within a second", joinStorm},
 }
