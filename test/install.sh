@@ -6,7 +6,8 @@ set -euo pipefail
 quick=(ffmpeg chromium curl gcc libc6-dev)
 more=(util-linux iproute2 debootstrap vlc-bin vlc-plugin-base rtmpdump nginx libnginx-mod-rtmp
   glib-networking gstreamer1.0-tools
-  gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad)
+  gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad
+  gstreamer1.0-rtsp nftables)
 
 case ${1:-} in
 quick) wanted=("${quick[@]}") ;;

@@ -104,10 +104,6 @@ func newRemote(u *base.URL, o ClientOptions, t ClientTransport, began time.Time)
 	return r
 }
 
-// udpBuffer is the receive buffer that is asked for, in bytes: a large key frame
-// comes at once. Systems give what they allow.
-const udpBuffer = 2 << 20
-
 func listenUDP(network, address string) (net.PacketConn, error) {
 	pc, err := net.ListenPacket(network, address)
 	if err == nil {

@@ -29,6 +29,7 @@ var (
 	_ gortsplib.ServerHandlerOnPlay         = (*endpoint)(nil)
 	_ gortsplib.ServerHandlerOnRecord       = (*endpoint)(nil)
 	_ gortsplib.ServerHandlerOnPause        = (*endpoint)(nil)
+	_ gortsplib.ServerHandlerOnSetParameter = (*endpoint)(nil)
 	_ gortsplib.ServerHandlerOnPacketsLost  = (*endpoint)(nil)
 	_ gortsplib.ServerHandlerOnDecodeError  = (*endpoint)(nil)
 )
@@ -105,6 +106,15 @@ func (e *endpoint) OnPlay(ctx *gortsplib.ServerHandlerOnPlayCtx) (*base.Response
 func (e *endpoint) OnPause(ctx *gortsplib.ServerHandlerOnPauseCtx) (*base.Response, error) {
 	if p, isPlaying := ctx.Session.UserData().(*playing); isPlaying {
 		p.pause()
+	}
+	return ok(), nil
+}
+
+// OnSetParameter implements gortsplib.ServerHandlerOnSetParameter: a sign of life,
+// as there are no parameters.
+func (e *endpoint) OnSetParameter(ctx *gortsplib.ServerHandlerOnSetParameterCtx) (*base.Response, error) {
+	if len(ctx.Request.Body) > 0 {
+		return &base.Response{StatusCode: base.StatusParameterNotUnderstood}, nil
 	}
 	return ok(), nil
 }

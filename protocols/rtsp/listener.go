@@ -52,8 +52,14 @@ func (l *listener) Close() error {
 	return nil
 }
 
-// pairTries bounds how often a pair of free ports is looked for.
-const pairTries = 100
+const (
+	// pairTries bounds how often a pair of free ports is looked for.
+	pairTries = 100
+	// udpBuffer is what sockets by UDP are to hold, in bytes: key frames of many
+	// publishers at once. Systems may allow less, which is still more than they give
+	// unasked: Linux by default 416 KiB, about 180 packets.
+	udpBuffer = 4 << 20
+)
 
 // listenPair opens two UDP ports, the first even and the second next to it
 // (RFC 3550, 11). If address has port 0, any free pair is taken.
@@ -74,6 +80,7 @@ func listenPair(key, address string) (rtp, rtcp *net.UDPConn, err error) {
 		next.Port++
 		if even {
 			if rtcp, err = net.ListenUDP("udp", &next); err == nil {
+				_ = rtp.SetReadBuffer(udpBuffer) // or what is allowed
 				return rtp, rtcp, nil
 			}
 		}

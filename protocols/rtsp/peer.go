@@ -60,6 +60,8 @@ type peer struct {
 
 func newPeer(nc net.Conn, idle time.Duration, buffers *sync.Pool) *peer {
 	p := &peer{Conn: nc, idle: idle, buffers: buffers, gone: make(chan struct{})}
+	p.quiet.Lock()
+	defer p.quiet.Unlock()
 	p.await()
 	return p
 }
@@ -75,7 +77,7 @@ func peerOf(nc net.Conn) *peer {
 }
 
 // await gives the other side some time to find something to do. The caller holds
-// the lock, or is alone.
+// the lock.
 func (p *peer) await() {
 	if !p.closed {
 		p.deadline = time.AfterFunc(p.idle, p.tire)

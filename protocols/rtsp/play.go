@@ -8,6 +8,7 @@ import (
 	"github.com/bluenviron/gortsplib/v4"
 	"github.com/bluenviron/gortsplib/v4/pkg/liberrors"
 	"github.com/pion/rtcp"
+	prtp "github.com/pion/rtp"
 
 	"github.com/weirmedia/weir/pkg/reason"
 	"github.com/weirmedia/weir/pkg/session"
@@ -38,6 +39,7 @@ type playing struct {
 	session *session.Session // nil before PLAY
 	peer    *peer            // that carries it, or asked for it
 	viewer  *viewer          // nil while paused
+	lanes   []lane           // one for each outlet, of the viewer while there is one
 
 	mu  sync.Mutex
 	why reason.Reason // of the end, if it came from us
@@ -120,7 +122,7 @@ func (p *playing) end(err error) {
 type viewer struct {
 	playing *playing
 	carrier *peer  // of the packets; nil by UDP
-	lanes   []lane // one for each outlet
+	lanes   []lane // the player's
 	placed  bool   // pos is valid
 	began   bool
 	pos     uint64
@@ -131,21 +133,30 @@ type viewer struct {
 // lane is one track to one player. The zero lane was not set up.
 type lane struct {
 	on              bool
+	sent, resumed   bool
+	open            bool   // an access unit was begun and not ended
+	next            uint16 // number of the next packet
+	missing         uint16 // numbers that were left out for pauses
+	renumbered      prtp.Packet
 	packets, octets uint32
 	nextReport      int64 // arrival of the frame that it is due with
 }
 
+// newViewer lets p begin, or go on after a pause.
 func newViewer(p *playing) *viewer {
-	v := &viewer{playing: p, carrier: p.peer, lanes: make([]lane, len(p.feed.outlets))}
-	if p.client.endpoint.transport(p.rtsp) == "udp" {
-		v.carrier = nil
+	if p.lanes == nil {
+		p.lanes = make([]lane, len(p.feed.outlets))
 	}
 	for _, m := range p.rtsp.SetuppedMedias() {
 		for i, o := range p.feed.outlets {
 			if o.media == m {
-				v.lanes[i] = lane{on: true}
+				p.lanes[i].on, p.lanes[i].resumed = true, p.lanes[i].sent
 			}
 		}
+	}
+	v := &viewer{playing: p, lanes: p.lanes, carrier: p.peer}
+	if p.client.endpoint.transport(p.rtsp) == "udp" {
+		v.carrier = nil
 	}
 	return v
 }
@@ -213,8 +224,29 @@ func (v *viewer) place() bool {
 	return true
 }
 
-// send writes a packet to the player's queue. Its number is the same for all
-// players: by RTSPS, gortsplib counts and encrypts for all of them as for one.
+// number returns e's packet with its number for the player, which is that in the
+// log until a pause: then numbers go on as if nothing had been left out (RFC 2326,
+// B). By RTSPS they do not, since gortsplib counts and encrypts for all players as
+// for one.
+func (l *lane) number(e *entry, secure bool) *prtp.Packet {
+	if l.resumed {
+		l.resumed = false
+		if l.open { // the rest of it does not come
+			l.next++
+		}
+		if l.missing = e.SequenceNumber - l.next; secure {
+			l.missing = 0
+		}
+	}
+	if l.missing == 0 {
+		return e.Packet
+	}
+	l.renumbered = *e.Packet
+	l.renumbered.SequenceNumber -= l.missing
+	return &l.renumbered
+}
+
+// send writes a packet to the player's queue.
 func (v *viewer) send(e *entry) error {
 	v.unit = e.unit
 	lane, f, p := &v.lanes[e.outlet], v.playing.feed, v.playing
@@ -231,9 +263,11 @@ func (v *viewer) send(e *entry) error {
 		}
 		lane.nextReport = e.arrival + int64(reportInterval)
 	}
-	if err := p.rtsp.WritePacketRTP(media, e.Packet); err != nil {
+	packet := lane.number(e, p.client.endpoint.secure)
+	if err := p.rtsp.WritePacketRTP(media, packet); err != nil {
 		return err
 	}
+	lane.sent, lane.open, lane.next = true, !e.last, packet.SequenceNumber+1
 	lane.packets++
 	lane.octets += uint32(len(e.Payload))
 	c := p.session.Counters()

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	mcav1 "github.com/bluenviron/mediacommon/v2/pkg/codecs/av1"
+	prtp "github.com/pion/rtp"
 
 	"github.com/weirmedia/weir/pkg/av"
 	"github.com/weirmedia/weir/pkg/codec/av1"
@@ -51,7 +52,68 @@ func splitOBUs(f *av.Frame, opening []byte) ([][]byte, error) {
 	return obus, nil
 }
 
-// joinOBUs does the opposite, and returns the sequence header, if there is one.
+// Bits of the aggregation header of AV1 (RTP payload format for AV1, 4.4): the
+// first element goes on from the packet before, the last one in the packet after,
+// and here a coded video sequence begins.
+const (
+	av1FromBefore = 1 << 7
+	av1GoesOn     = 1 << 6
+	av1Begins     = 1 << 3
+)
+
+// maxPayload is what fits into a packet of Ethernet, encrypted too, in bytes.
+const maxPayload = 1450
+
+// packOBUs makes the packets of a temporal unit. It is our own: the library's
+// marks OBUs that end with a packet as going on.
+func packOBUs(obus [][]byte, payloadType uint8) (packets []*prtp.Packet) {
+	const sizeLen = 2 // of an element, which is shorter than 1<<14
+	left := 1
+	for _, obu := range obus {
+		left += sizeLen + len(obu)
+	}
+	var b []byte
+	begin := func(flags byte) {
+		b = append(make([]byte, 0, min(left, maxPayload)), flags)
+		packets = append(packets, &prtp.Packet{Header: prtp.Header{Version: 2, PayloadType: payloadType}})
+	}
+	end := func(flags byte) {
+		b[0] |= flags
+		packets[len(packets)-1].Payload = b
+	}
+	begin(0)
+	for _, obu := range obus {
+		if len(b)+sizeLen >= maxPayload {
+			end(0)
+			begin(0)
+		}
+		for room := maxPayload - len(b) - sizeLen; len(obu) > room; room = maxPayload - len(b) - sizeLen {
+			b = append(appendElementSize(b, room), obu[:room]...)
+			obu, left = obu[room:], left-room
+			end(av1GoesOn)
+			begin(av1FromBefore)
+		}
+		b = append(appendElementSize(b, len(obu)), obu...)
+		left -= sizeLen + len(obu)
+	}
+	end(0)
+	if mcav1.IsRandomAccess2(obus) {
+		packets[0].Payload[0] |= av1Begins
+	}
+	packets[len(packets)-1].Marker = true
+	return packets
+}
+
+// appendElementSize appends n in LEB128.
+func appendElementSize(b []byte, n int) []byte {
+	if n < 1<<7 {
+		return append(b, byte(n))
+	}
+	return append(b, byte(n)|1<<7, byte(n>>7))
+}
+
+// joinOBUs does the opposite of splitOBUs, and returns the sequence header, if
+// there is one.
 func joinOBUs(obus [][]byte) (tu, header []byte, err error) {
 	kept := obus[:0]
 	for _, obu := range obus {

@@ -6,7 +6,6 @@ import (
 
 	"github.com/bluenviron/gortsplib/v4/pkg/format"
 	"github.com/bluenviron/gortsplib/v4/pkg/format/rtpac3"
-	"github.com/bluenviron/gortsplib/v4/pkg/format/rtpav1"
 	"github.com/bluenviron/gortsplib/v4/pkg/format/rtph264"
 	"github.com/bluenviron/gortsplib/v4/pkg/format/rtph265"
 	"github.com/bluenviron/gortsplib/v4/pkg/format/rtplpcm"
@@ -99,15 +98,14 @@ func packAV1(t *av.Track, payloadType uint8) (packer, format.Format, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	e := &rtpav1.Encoder{PayloadType: payloadType}
 	pack := func(f *av.Frame) ([]*prtp.Packet, error) {
 		obus, err := splitOBUs(f, opening)
 		if err != nil || len(obus) == 0 {
 			return nil, err
 		}
-		return e.Encode(obus)
+		return packOBUs(obus, payloadType), nil
 	}
-	return pack, &format.AV1{PayloadTyp: payloadType}, e.Init()
+	return pack, &format.AV1{PayloadTyp: payloadType}, nil
 }
 
 // Lengths in bits of the fields of an AU header in mode AAC-hbr (RFC 3640, 3.3.6).

@@ -62,31 +62,57 @@ func TestOrderLearns(t *testing.T) {
 
 // source is a camera with a picture and sound that drift and arrive unevenly.
 type source struct {
-	clock         Clock
-	tracks        [2]*Timing
 	ppm           [2]float64 // of each track's RTP clock
-	reports       int64      // the time of the first sender reports; none if negative
 	offset, delay int64      // of the second track at the source, and of its way
+	reports       int64      // the time of the first sender reports; none if negative
+	reportDelay   int64      // bounds how long they take
+	lost          [2]float64 // share of each track's reports that do not arrive
+	set, setAt    int64      // by how much the source's clock is set, and when
 }
 
-// run lets time pass and returns by how much the tracks are off in the end, and
-// the greatest step of a track's offset in a second.
+// report is one under way.
+type report struct {
+	due     int64
+	ntp     uint64
+	rtpTime uint32
+}
+
+// run lets time pass. It returns by how much the tracks are off at most from 30 s
+// after the first reports on, and the greatest step of a track's offset in a
+// second.
 func (s *source) run(seconds int64) (off, step int64) {
 	random := rand.New(rand.NewPCG(1, 2))
-	const interval = second / 50
-	for i := range s.tracks {
-		s.tracks[i] = s.clock.Track()
+	const interval, every = second / 50, 5 * second
+	rates := [2]int64{90000, 48000}
+	var clock Clock
+	var timings [2]*Timing
+	var media [2]*Demuxer
+	var underWay [2][]report
+	for i := range timings {
+		timings[i], media[i] = clock.Track(), &Demuxer{rate: rates[i]}
 	}
 	var placed, before [2]int64
 	for now := int64(0); now < seconds*second; now += interval {
-		for i, track := range s.tracks {
-			media := now + int64(float64(now)*s.ppm[i]/1e6) + int64(i)*77*second
-			if s.reports >= 0 && now >= s.reports && now%(5*second) == 0 {
+		for i, timing := range timings {
+			// Their times wrap after 10 s and 11 s.
+			ticks := int64(float64(now)*(1+s.ppm[i]/1e6)*float64(rates[i])/float64(second)) - (10+int64(i))*rates[i]
+			rtpTime := uint32(ticks)
+			if since := now - s.reports - int64(i)*every/2; s.reports >= 0 && since >= 0 && since%every == 0 && random.Float64() >= s.lost[i] {
 				truth := 3_900_000_000*second + now + int64(i)*s.offset
-				track.Report(uint64(truth/second)<<32|uint64(truth%second)<<32/uint64(second), media)
+				if now >= s.setAt {
+					truth += s.set
+				}
+				ntp := uint64(truth/second)<<32 | uint64(truth%second)<<32/uint64(second)
+				underWay[i] = append(underWay[i], report{now + random.Int64N(s.reportDelay+1), ntp, rtpTime})
 			}
-			f := &av.Frame{DTS: media, PTS: media, Arrival: now + int64(i)*s.delay + random.Int64N(int64(5e6))}
-			track.Place(f)
+			for len(underWay[i]) > 0 && underWay[i][0].due <= now {
+				r := underWay[i][0]
+				underWay[i] = underWay[i][1:]
+				timing.Report(r.ntp, media[i].Time(r.rtpTime))
+			}
+			at := media[i].Time(rtpTime)
+			f := &av.Frame{DTS: at, PTS: at, Arrival: now + int64(i)*s.delay + random.Int64N(int64(5e6))}
+			timing.Place(f)
 			placed[i] = f.PTS
 			if now%second == 0 {
 				if now > 0 {
@@ -95,10 +121,16 @@ func (s *source) run(seconds int64) (off, step int64) {
 				before[i] = f.PTS
 			}
 		}
+		if now >= max(s.reports, 0)+every/2+30*second {
+			off = max(off, abs(placed[1]-placed[0]-s.offset))
+		}
 	}
-	return placed[1] - placed[0] - s.offset, step
+	return off, step
 }
 
+// Half a minute after both tracks have had a report they lie as at the source, and
+// stay there, though clocks drift, reports come late or not at all, and RTP times
+// wrap.
 func TestClock(t *testing.T) {
 	const ms = int64(1e6)
 	for _, tt := range []struct {
@@ -108,15 +140,20 @@ func TestClock(t *testing.T) {
 	}{
 		{"reports before media", source{offset: 40 * ms, delay: 150 * ms}, 5 * ms},
 		{"reports later", source{offset: 40 * ms, delay: 150 * ms, reports: 10 * second}, 5 * ms},
-		{"drift", source{ppm: [2]float64{0, 100}, delay: 20 * ms, reports: 0}, 5 * ms},
+		{"drift", source{ppm: [2]float64{0, 100}, delay: 20 * ms}, 5 * ms},
 		{"drift of both", source{ppm: [2]float64{-100, 100}, delay: 20 * ms, reports: 5 * second}, 5 * ms},
+		{"reports that take long", source{ppm: [2]float64{0, 100}, offset: 40 * ms, delay: 20 * ms, reportDelay: 4 * second}, 5 * ms},
+		{"reports that get lost", source{ppm: [2]float64{0, 100}, offset: 40 * ms, delay: 20 * ms, lost: [2]float64{0.5, 0.5}}, 5 * ms},
+		{"a clock that is set", source{offset: 40 * ms, delay: 20 * ms, set: 3600 * second, setAt: 100 * second}, 5 * ms},
 		{"no reports", source{delay: 30 * ms, reports: -1}, 36 * ms},
+		{"reports of one track", source{delay: 30 * ms, lost: [2]float64{0, 1}}, 36 * ms},
+		{"reports of the other track", source{delay: 30 * ms, lost: [2]float64{1, 0}}, 36 * ms},
 		{"clocks that have nothing in common", source{offset: 3600 * second, reports: 5 * second}, 3601 * second},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			off, step := tt.source.run(46)
-			if abs(off) > tt.within {
-				t.Errorf("off by %d ms, want %d at most", off/ms, tt.within/ms)
+			off, step := tt.source.run(600)
+			if off > tt.within {
+				t.Errorf("off by %d µs, want %d at most", off/1000, tt.within/1000)
 			}
 			if step > 5*ms+ms { // and what drift adds
 				t.Errorf("moved by %d µs in a second", step/1000)
