@@ -93,7 +93,7 @@ func TestFullRTSPRealLoss(t *testing.T) {
 	}
 	media := freePair(t)
 	s := startRTSPServerWith(t, settings{"rtsp.udp_listen": media.String()})
-	s.publishRTSP(t, hardClip, "live/test", "udp")
+	s.publishRTSP(t, lossyClip, "live/test", "udp")
 	player := openRTSP(t, s.url("live/test"), gortsplib.TransportTCP)
 	lose(t, media.Port(), 5)
 	got := readPackets(t, s.httpURL("live/test.flv"), badPackets, 40*time.Second)
@@ -106,7 +106,7 @@ func TestFullRTSPRealLoss(t *testing.T) {
 	if missed() != n {
 		t.Errorf("%d packets missed, %d were dropped", missed(), n)
 	}
-	published := filePackets(t, hardClip.path(t))
+	published := filePackets(t, lossyClip.path(t))
 	requireParts(t, published, got, missed())
 	requireParts(t, published, player.read(t, badPackets/2, 20*time.Second), missed())
 }
