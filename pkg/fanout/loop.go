@@ -8,6 +8,7 @@ import (
 
 	"github.com/weirmedia/weir/pkg/av"
 	"github.com/weirmedia/weir/pkg/bus"
+	"github.com/weirmedia/weir/pkg/pace"
 	"github.com/weirmedia/weir/pkg/reason"
 	"github.com/weirmedia/weir/pkg/socket"
 )
@@ -43,7 +44,7 @@ type loop struct {
 	byLog      map[*Log]*group
 	idleGroups []*group
 	idleVisits []*Viewer
-	load       load
+	load       pace.Load
 	held       []*group // wait for more to send at once
 	timer      *time.Timer
 
@@ -90,7 +91,7 @@ func newLoop(limits Limits, counts *LoopCounts) *loop {
 	l := &loop{
 		limits: limits, counts: counts, signal: make(chan struct{}, 1),
 		quit: make(chan struct{}), done: make(chan struct{}), byLog: make(map[*Log]*group),
-		load: load{since: av.Now()}, timer: time.NewTimer(time.Hour),
+		load: pace.NewLoad(av.Now(), batchAt, unbatchAt), timer: time.NewTimer(time.Hour),
 	}
 	l.sendFn = func(fd uintptr) { l.sent, l.sendErr = socket.Send(fd, l.out) }
 	return l
@@ -143,7 +144,7 @@ func (l *loop) run() {
 		l.work()
 		end := av.Now()
 		l.counts.Busy.Add(uint64(end - begin))
-		l.load.add(begin, end)
+		l.load.Add(begin, end)
 	}
 }
 
@@ -173,8 +174,9 @@ func (l *loop) pass(g *group) {
 	l.counts.Passes.Add(1)
 	g.stale = true
 	now, served := av.Now(), uint64(0)
-	late := g.rhythm.waiting != 0 && now-g.rhythm.waiting > int64(calmWindow)/4
-	g.rhythm.passed, g.rhythm.waiting = now, 0
+	late := g.rhythm.Waiting() != 0 && now-g.rhythm.Waiting() > int64(calmWindow)/4
+	g.rhythm.passed = now
+	g.rhythm.Served()
 	for i := len(g.viewers) - 1; i >= 0; i-- { // backwards: serving may remove the viewer
 		if v := g.viewers[i]; !v.seat.parked {
 			served++
@@ -214,13 +216,13 @@ func (g *group) pull() {
 		g.recent, g.stale = g.recent[:0], false
 	}
 	if n > maxRecent { // catching up: viewers look in the log
-		g.rhythm.note(mark{arrival: av.Now(), kind: av.Data})
+		g.rhythm.Note(av.Data, av.Now())
 		return
 	}
 	known := len(g.recent)
 	g.recent = g.log.marks(g.recent, before, g.edge.messages)
 	for _, m := range g.recent[known:] {
-		g.rhythm.note(m)
+		g.rhythm.Note(m.kind, m.arrival)
 	}
 }
 

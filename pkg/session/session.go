@@ -34,8 +34,9 @@ const (
 	Active  State = "active"
 )
 
-// Info says who is connected and what for. The registry keeps a copy, of
-// which nothing but the transport changes. It holds no secret: whatever is in it may be logged and listed.
+// Info says who is connected and what for. The registry keeps a copy, of which
+// nothing but the transport changes. It holds no secret: whatever is in it may be
+// logged and listed.
 type Info struct {
 	Protocol  string // the plugin's name, such as "rtmp"; a metric label
 	Action    Action // may be empty in Refuse, when the peer was refused before it asked
@@ -90,7 +91,8 @@ func (i Info) attrs() []slog.Attr {
 }
 
 // Counters are written by a session's owner on its hot path and read by
-// anybody. Each but the jitter only grows. What is added after Close is not counted.
+// anybody. Each but the jitter only grows. What is added after Close is not
+// counted.
 type Counters struct {
 	BytesIn, BytesOut   atomic.Uint64 // as seen by the socket, without TLS and TCP
 	FramesIn, FramesOut atomic.Uint64

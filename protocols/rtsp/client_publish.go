@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"net"
 	"os"
 	"sync"
@@ -12,14 +11,11 @@ import (
 	"time"
 
 	"github.com/bluenviron/gortsplib/v4/pkg/description"
-	"github.com/bluenviron/gortsplib/v4/pkg/format"
 	"github.com/bluenviron/gortsplib/v4/pkg/liberrors"
-	"github.com/pion/rtcp"
 	prtp "github.com/pion/rtp"
 
 	"github.com/weirmedia/weir/pkg/av"
 	"github.com/weirmedia/weir/pkg/reason"
-	"github.com/weirmedia/weir/remux/rtp"
 )
 
 const (
@@ -44,11 +40,9 @@ type PublishClient struct {
 
 // sendLane is a track on its way to a server.
 type sendLane struct {
-	media           *description.Media
-	muxer           *rtp.Muxer
-	ssrc            uint32
-	packets, octets uint32
-	nextReport      time.Time
+	*outlet
+	tally      tally
+	nextReport time.Time
 }
 
 // Publish connects to the server that rawURL names and announces the stream with
@@ -98,16 +92,16 @@ func (p *PublishClient) describe(tracks []*av.Track) (*description.Session, erro
 	d := &description.Session{Title: clientAgent}
 	err := errors.New("there is none")
 	for _, t := range tracks {
-		m, unable := rtp.NewMuxer(t, firstType+uint8(len(d.Medias)), uint16(rand.Uint32()), rand.Uint32()) //nolint:gosec // no secrets: RFC 3550 asks for variety
+		o, unable := newOutlet(t, len(d.Medias))
 		if unable != nil {
 			p.lanes[t.ID], err = nil, unable
 			p.media = append(p.media, Media{Kind: t.Kind, Codec: t.Codec.String(), LeftOut: unable.Error()})
 			continue
 		}
-		media := &description.Media{Type: description.MediaType(t.Kind.String()), Formats: []format.Format{m.Format()}}
-		d.Medias = append(d.Medias, media)
-		p.lanes[t.ID] = &sendLane{media: media, muxer: m}
-		p.media = append(p.media, Media{Kind: t.Kind, Codec: m.Format().Codec(), ClockRate: m.Format().ClockRate(), Track: t})
+		f := o.muxer.Format()
+		d.Medias = append(d.Medias, o.media)
+		p.lanes[t.ID] = &sendLane{outlet: o}
+		p.media = append(p.media, Media{Kind: t.Kind, Codec: f.Codec(), ClockRate: f.ClockRate(), Track: t})
 	}
 	if len(d.Medias) == 0 {
 		return nil, reason.Wrap(reason.Unsupported, fmt.Errorf("no track can be sent: %w", err))
@@ -161,8 +155,7 @@ func (p *PublishClient) WriteFrame(f *av.Frame) error {
 			return err
 		}
 		p.written.Add(1)
-		lane.packets++
-		lane.octets += uint32(len(pkt.Payload))
+		lane.tally.add(pkt)
 	}
 	return nil
 }
@@ -175,9 +168,7 @@ func (p *PublishClient) report(lane *sendLane, pkt *prtp.Packet, pts int64) erro
 		return nil
 	}
 	lane.nextReport = now.Add(reportInterval)
-	sr := &rtcp.SenderReport{
-		SSRC: lane.ssrc, NTPTime: ntp(p.wall + pts), RTPTime: pkt.Timestamp, PacketCount: lane.packets, OctetCount: lane.octets,
-	}
+	sr := lane.tally.report(lane.ssrc, p.wall+pts, pkt)
 	return p.send(func() error { return p.library.WritePacketRTCP(lane.media, sr) })
 }
 

@@ -237,7 +237,7 @@ func newTLSRig(t *testing.T, chain, key string) *rig {
 		_ = service.Close(context.Background())
 		h.Bus.Close(reason.Shutdown)
 	})
-	return &rig{t, h, service.(*rtsp.Server)}
+	return &rig{t: t, host: h, server: service.(*rtsp.Server)}
 }
 
 // What ends a session is told once and for all.

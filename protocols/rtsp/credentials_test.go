@@ -199,3 +199,33 @@ func TestBasicAlone(t *testing.T) {
 		t.Errorf("got %s", status)
 	}
 }
+
+// Users prove themselves by Basic authentication, which clients are asked for, or
+// in the query.
+func TestAuth(t *testing.T) {
+	hash, err := auth.HashPassword("secret")
+	if err != nil {
+		t.Fatal(err)
+	}
+	parsed, err := auth.ParsePasswordHash(hash)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := newRig(t, auth.Config{Users: []auth.User{{
+		Name: "ann", Password: parsed,
+		Allow: everything(t),
+	}}})
+	r.feed("live/test", footage(t, "bframes.flv"))
+	address := r.server.Addr().String() + "/live/test"
+	for url, want := range map[string]string{
+		"rtsp://" + address:                           "401",
+		"rtsp://ann:wrong@" + address:                 "401",
+		"rtsp://ann:secret@" + address:                "",
+		"rtsp://" + address + "?user=ann&pass=secret": "",
+	} {
+		_, err := r.tryPlay(url, gortsplib.TransportTCP)
+		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %q", url, err, want)
+		}
+	}
+}

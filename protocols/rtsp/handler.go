@@ -43,7 +43,7 @@ func (e *endpoint) OnConnOpen(ctx *gortsplib.ServerHandlerOnConnOpenCtx) {
 func (e *endpoint) OnConnClose(ctx *gortsplib.ServerHandlerOnConnCloseCtx) {
 	c := clientOf(ctx.Conn)
 	why, err := c.peer.end(ctx.Error)
-	if !c.giveUp(cmp.Or(why, reason.ClientClosed), err) && why != "" {
+	if c.giveUp(cmp.Or(why, reason.ClientClosed), err) == nil && why != "" {
 		e.server.host.Sessions.Refuse(session.Info{
 			Protocol: protocol, Remote: c.remote.String(), Agent: c.agent, Transport: e.carrier(),
 		}, why, err)

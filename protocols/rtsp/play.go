@@ -15,8 +15,6 @@ import (
 )
 
 const (
-	// reportInterval is the time between two sender reports (RFC 3550, 6.2).
-	reportInterval = 5 * time.Second
 	// farewell is how long the last packets and the BYE of a player that we end
 	// may take to leave.
 	farewell = 200 * time.Millisecond
@@ -41,8 +39,9 @@ type playing struct {
 	viewer  *viewer          // nil while paused
 	lanes   []lane           // one for each outlet, of the viewer while there is one
 
-	mu  sync.Mutex
-	why reason.Reason // of the end, if it came from us
+	mu    sync.Mutex
+	why   reason.Reason // of the end, if it came from us
+	cause error         // of that; may be nil
 }
 
 // play begins or goes on. by is the connection that asks.
@@ -90,13 +89,18 @@ func (p *playing) pause() {
 	}
 }
 
-// kill ends the session from outside. It does not block.
-func (p *playing) kill(why reason.Reason) {
+// blame notes why we end the session; the first reason counts.
+func (p *playing) blame(why reason.Reason, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.why == "" {
-		p.why = why
+		p.why, p.cause = why, err
 	}
+}
+
+// kill ends the session from outside. It does not block.
+func (p *playing) kill(why reason.Reason) {
+	p.blame(why, nil)
 	p.rtsp.Close()
 }
 
@@ -110,7 +114,7 @@ func (p *playing) end(err error) {
 	why, err := ended(p.peer, err, reason.ClientClosed, reason.ClientClosed)
 	p.mu.Lock()
 	if p.why != "" {
-		why, err = p.why, nil
+		why, err = p.why, p.cause
 	}
 	p.mu.Unlock()
 	p.session.Close(why, err)
@@ -132,14 +136,14 @@ type viewer struct {
 
 // lane is one track to one player. The zero lane was not set up.
 type lane struct {
-	on              bool
-	sent, resumed   bool
-	open            bool   // an access unit was begun and not ended
-	next            uint16 // number of the next packet
-	missing         uint16 // numbers that were left out for pauses
-	renumbered      prtp.Packet
-	packets, octets uint32
-	nextReport      int64 // arrival of the frame that it is due with
+	on            bool
+	sent, resumed bool
+	open          bool   // an access unit was begun and not ended
+	next          uint16 // number of the next packet
+	missing       uint16 // numbers that were left out for pauses
+	renumbered    prtp.Packet
+	tally         tally
+	nextReport    int64 // arrival of the frame that it is due with
 }
 
 // newViewer lets p begin, or go on after a pause.
@@ -257,7 +261,7 @@ func (v *viewer) send(e *entry) error {
 	media := f.outlets[e.outlet].media
 	if e.first && e.arrival >= lane.nextReport { // before the media: its time counts from the first packet on
 		v.announce(1)
-		if err := p.rtsp.WritePacketRTCP(media, v.report(e, lane)); err != nil {
+		if err := p.rtsp.WritePacketRTCP(media, lane.tally.report(e.SSRC, f.wall+e.pts, e.Packet)); err != nil {
 			v.announce(-1)
 			return err
 		}
@@ -268,8 +272,7 @@ func (v *viewer) send(e *entry) error {
 		return err
 	}
 	lane.sent, lane.open, lane.next = true, !e.last, packet.SequenceNumber+1
-	lane.packets++
-	lane.octets += uint32(len(e.Payload))
+	lane.tally.add(packet)
 	c := p.session.Counters()
 	c.Network.PacketsOut.Add(1)
 	c.BytesOut.Add(uint64(e.size))
@@ -283,29 +286,10 @@ func (v *viewer) send(e *entry) error {
 	return nil
 }
 
-// report makes the sender report of the moment of e.
-func (v *viewer) report(e *entry, l *lane) *rtcp.SenderReport {
-	return &rtcp.SenderReport{
-		SSRC: e.SSRC, NTPTime: ntp(v.playing.feed.wall + e.pts), RTPTime: e.Timestamp,
-		PacketCount: l.packets, OctetCount: l.octets,
-	}
-}
-
-// ntp returns a Unix time in nanoseconds in the form of NTP: seconds since 1900
-// in 32.32 bits.
-func ntp(unix int64) uint64 {
-	const since1900, second = 2208988800, int64(time.Second)
-	return uint64(unix/second+since1900)<<32 | uint64(unix%second)<<32/uint64(second)
-}
-
 // part ends the player, after what its queue holds.
-func (v *viewer) part(why reason.Reason) {
+func (v *viewer) part(why reason.Reason, err error) {
 	p := v.playing
-	p.mu.Lock()
-	if p.why == "" {
-		p.why = why
-	}
-	p.mu.Unlock()
+	p.blame(why, err)
 	v.ending = true
 	for i, l := range v.lanes {
 		if l.on {

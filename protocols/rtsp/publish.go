@@ -79,12 +79,6 @@ func omission(m *description.Media, why string) av.Omission {
 	return av.Omission{Kind: kindOf(m), Codec: clip(strings.Join(codecs, ", ")), Why: clip(why)}
 }
 
-// clip bounds a text that the peer may have chosen.
-func clip(text string) string {
-	const most = 200 // bytes
-	return strings.ToValidUTF8(text[:min(len(text), most)], "")
-}
-
 // record makes the session a publisher of the bus. by is the connection that asks.
 func (p *publishing) record(by *peer) error {
 	if p.session != nil { // it was paused

@@ -127,11 +127,12 @@ func (e *endpoint) carrier() string {
 }
 
 // refuse makes the answer to a request that is refused with err, and tells the
-// registry. Clients that have not presented credentials yet are asked for them
-// first. The error that it returns ends the connection.
+// registry, unless the end of a session that waited for the same does. Clients
+// that have not presented credentials yet are asked for them first. The error that
+// it returns ends the connection.
 func (c *client) refuse(action session.Action, r request, req *base.Request, err error) (*base.Response, error) {
 	why := reason.Of(err, reason.InternalError)
-	c.giveUp(why, err)
+	waited := c.giveUp(why, err)
 	var denied *auth.Denied
 	asks := errors.As(err, &denied) && denied.Authenticate
 	res := answer(why, err)
@@ -142,7 +143,9 @@ func (c *client) refuse(action session.Action, r request, req *base.Request, err
 			return res, nil
 		}
 	}
-	c.endpoint.server.host.Sessions.Refuse(c.info(action, r, c.endpoint.carrier()), why, err)
+	if waited == nil || waited.request.name != r.name {
+		c.endpoint.server.host.Sessions.Refuse(c.info(action, r, c.endpoint.carrier()), why, err)
+	}
 	if why == reason.Unauthorized {
 		return res, err // guessing goes on with another connection
 	}
@@ -172,24 +175,22 @@ func answer(why reason.Reason, err error) *base.Response {
 	case reason.Shutdown:
 		status = base.StatusServiceUnavailable
 	}
-	return &base.Response{StatusCode: status, StatusMessage: statusLine(err)}
+	return &base.Response{StatusCode: status, StatusMessage: clip(err.Error())}
 }
 
-// maxStatusLine bounds the text in a status line; clients have short buffers.
-const maxStatusLine = 200
+// maxText bounds what is said in a status line, and of what a peer chose, in
+// bytes; clients have short buffers.
+const maxText = 200
 
-// statusLine returns err in one line.
-func statusLine(err error) string {
-	text := strings.Map(func(r rune) rune {
+// clip returns text in one line, and not all of it if it is long.
+func clip(text string) string {
+	text = strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) {
 			return ' '
 		}
 		return r
-	}, err.Error())
-	if len(text) > maxStatusLine {
-		text = strings.ToValidUTF8(text[:maxStatusLine], "")
-	}
-	return text
+	}, text)
+	return strings.ToValidUTF8(text[:min(len(text), maxText)], "")
 }
 
 func ok() *base.Response { return &base.Response{StatusCode: base.StatusOK} }

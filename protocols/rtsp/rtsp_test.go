@@ -26,7 +26,6 @@ import (
 	"github.com/weirmedia/weir/pkg/plugin"
 	"github.com/weirmedia/weir/pkg/reason"
 	"github.com/weirmedia/weir/pkg/session"
-	"github.com/weirmedia/weir/pkg/streamname"
 	"github.com/weirmedia/weir/protocols/rtsp"
 	"github.com/weirmedia/weir/remux/flv"
 	"github.com/weirmedia/weir/remux/rtp"
@@ -42,6 +41,7 @@ type rig struct {
 	t      *testing.T
 	host   *plugin.Host
 	server *rtsp.Server
+	log    *logLines // of the registry
 }
 
 func newRig(t *testing.T, a auth.Config) *rig {
@@ -61,10 +61,11 @@ func newPatientRig(t *testing.T, a auth.Config, wait time.Duration, change ...fu
 	if err != nil {
 		t.Fatal(err)
 	}
+	lines := new(logLines)
 	limits := bus.DefaultLimits()
 	limits.Wait, limits.Linger = wait, 0
 	h := &plugin.Host{
-		Log: slog.New(slog.DiscardHandler), Bus: bus.New(limits), Sessions: session.NewRegistry(session.Options{}),
+		Log: slog.New(slog.DiscardHandler), Bus: bus.New(limits), Sessions: session.NewRegistry(session.Options{Logger: slog.New(slog.NewTextHandler(lines, nil))}),
 		Auth: authorizer, Metrics: prometheus.NewRegistry(),
 	}
 	c := rtsp.New().(*rtsp.Config)
@@ -76,7 +77,7 @@ func newPatientRig(t *testing.T, a auth.Config, wait time.Duration, change ...fu
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &rig{t, h, service.(*rtsp.Server)}
+	r := &rig{t, h, service.(*rtsp.Server), lines}
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), patience)
 		defer cancel()
@@ -391,94 +392,5 @@ func TestAnswers(t *testing.T) {
 	}
 	if n := len(r.host.Sessions.List()); n != 0 {
 		t.Errorf("%d sessions are left", n)
-	}
-}
-
-// A track that cannot be used is left out; the others are published.
-func TestRecordUnknownBesideKnown(t *testing.T) {
-	r := newRig(t, auth.Config{})
-	d, _, _ := describe(t, footage(t, "bframes.flv"))
-	d.Medias = append(d.Medias, &description.Media{Type: description.MediaTypeVideo, Formats: []format.Format{&format.MJPEG{}}})
-	tcp := gortsplib.TransportTCP
-	c := &gortsplib.Client{Transport: &tcp}
-	if err := c.StartRecording(r.url("live/test"), d); err != nil {
-		t.Fatal(err)
-	}
-	defer c.Close()
-	if l := r.host.Bus.Stream("live/test").Layout(); len(l.Tracks) != 2 || !l.Ready {
-		t.Errorf("layout %+v", l)
-	}
-	if lacks := r.host.Sessions.Lacks()["live/test"]; len(lacks) != 1 || lacks[0].Action != session.Publish ||
-		lacks[0].Kind != av.Video || lacks[0].Codec != "M-JPEG" || lacks[0].Why == "" {
-		t.Errorf("left out: %+v", lacks)
-	}
-}
-
-// A track that RTP cannot carry is left out; the others are played.
-func TestPlayUnknownBesideKnown(t *testing.T) {
-	r := newRig(t, auth.Config{})
-	frames := footage(t, "bframes.flv")
-	p := r.feed("live/test", frames)
-	if err := p.SetTrack(&av.Track{ID: 3, Kind: av.Audio, Codec: av.FLAC, SampleRate: 48000, Channels: 2}); err != nil {
-		t.Fatal(err)
-	}
-	r.write(p, frames)
-	r.play("live/test", gortsplib.TransportTCP)
-	if list := r.host.Sessions.List(); len(list) != 1 || len(list[0].LeftOut) != 1 || list[0].LeftOut[0].Codec != "FLAC" {
-		t.Errorf("sessions: %+v", list)
-	}
-}
-
-// Players play on when a publisher returns with the same tracks, and are closed
-// when it has others.
-func TestReturn(t *testing.T) {
-	r := newRig(t, auth.Config{})
-	frames := footage(t, "bframes.flv")
-	first := r.feed("live/test", frames)
-	p := r.play("live/test", gortsplib.TransportTCP)
-	r.eventually("media flows", func() bool { return len(p.frames) > 0 })
-	first.Close()
-	second := r.feed("live/test", frames)
-	r.eventually("the same again", func() bool { return len(p.frames) > len(frames) })
-	second.Close()
-	r.feed("live/test", footage(t, "opus.flv"))
-	select {
-	case <-p.ended:
-	case <-time.After(patience):
-		t.Fatal("the player was not closed")
-	}
-}
-
-// Users prove themselves by Basic authentication, which clients are asked for, or
-// in the query.
-func TestAuth(t *testing.T) {
-	hash, err := auth.HashPassword("secret")
-	if err != nil {
-		t.Fatal(err)
-	}
-	parsed, err := auth.ParsePasswordHash(hash)
-	if err != nil {
-		t.Fatal(err)
-	}
-	all, err := streamname.ParsePattern("**")
-	if err != nil {
-		t.Fatal(err)
-	}
-	r := newRig(t, auth.Config{Users: []auth.User{{
-		Name: "ann", Password: parsed,
-		Allow: []auth.Rule{{Actions: []auth.Action{auth.Play}, Streams: []streamname.Pattern{all}}},
-	}}})
-	r.feed("live/test", footage(t, "bframes.flv"))
-	address := r.server.Addr().String() + "/live/test"
-	for url, want := range map[string]string{
-		"rtsp://" + address:                           "401",
-		"rtsp://ann:wrong@" + address:                 "401",
-		"rtsp://ann:secret@" + address:                "",
-		"rtsp://" + address + "?user=ann&pass=secret": "",
-	} {
-		_, err := r.tryPlay(url, gortsplib.TransportTCP)
-		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
-			t.Errorf("%s: %v, want %q", url, err, want)
-		}
 	}
 }

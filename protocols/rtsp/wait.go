@@ -69,13 +69,13 @@ func (c *client) await(r request) (*bus.Stream, error) {
 	return stream, err
 }
 
-// giveUp ends the client's waiting, and reports whether it waited.
-func (c *client) giveUp(why reason.Reason, err error) bool {
+// giveUp ends the client's waiting, and returns what it waited with, or nil.
+func (c *client) giveUp(why reason.Reason, err error) *wait {
 	w := c.wait.Swap(nil)
 	if w != nil {
 		w.session.Close(why, err)
 	}
-	return w != nil
+	return w
 }
 
 // open returns the session of a player: the one that it waited with, or a new

@@ -63,6 +63,9 @@ func TestWaitInVain(t *testing.T) {
 	if got := r.totals(); got.Opened != 1 || got.Waiting != 0 || got.Closes[reason.StreamNotFound] != 1 {
 		t.Errorf("%+v", got)
 	}
+	if refused := r.host.Sessions.Totals().Refusals; len(refused) != 0 {
+		t.Errorf("counted twice: %+v", refused)
+	}
 }
 
 func TestWaiterIsKicked(t *testing.T) {

@@ -141,7 +141,7 @@ func (p *Plan) checkNumbers() error {
 		return wrong("--hls", "the URL does not end in .m3u8")
 	case p.Transport != "" && p.Transport != TCP && p.Transport != UDP:
 		return wrong("--transport", "%q is neither tcp nor udp", p.Transport)
-	case p.Transport == UDP && !p.rtsp() && !strings.HasPrefix(p.PublishURL, "rtsp"):
+	case p.Transport == UDP && !p.rtsp() && !isRTSP(p.PublishURL):
 		return wrong("--transport", "only RTSP has a choice")
 	case p.Verify < 0:
 		return wrong("--verify", "%d is less than 0", p.Verify)
@@ -247,7 +247,7 @@ func (p *Plan) checkPublish() error {
 }
 
 func checkPublishURL(url string) error {
-	if strings.HasPrefix(strings.ToLower(url), "rtsp") {
+	if isRTSP(url) {
 		return rtsp.CheckURL(url)
 	}
 	_, err := rtmp.ParseURL(url)
@@ -279,7 +279,10 @@ func publishURL(playURL string) string {
 func (p *Plan) hls() bool { return p.Mode == Play && ending(p.URL) == ".m3u8" }
 
 // rtsp reports whether the URL is one of RTSP.
-func (p *Plan) rtsp() bool { return strings.HasPrefix(strings.ToLower(p.URL), "rtsp") }
+func (p *Plan) rtsp() bool { return isRTSP(p.URL) }
+
+// isRTSP reports whether a URL is one of RTSP or RTSPS.
+func isRTSP(url string) bool { return strings.HasPrefix(strings.ToLower(url), "rtsp") }
 
 // stream returns the number of the stream of a session.
 func (p *Plan) stream(session int) int { return session % p.Streams }

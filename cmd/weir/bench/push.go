@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"strings"
 	"time"
 
 	"github.com/weirmedia/weir/pkg/av"
@@ -65,7 +64,7 @@ type publisher interface {
 func (p *pusher) open(ctx context.Context) (publisher, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, connectTimeout, fmt.Errorf("no answer within %v", connectTimeout))
 	defer cancel()
-	if !strings.HasPrefix(strings.ToLower(p.url), "rtsp") {
+	if !isRTSP(p.url) {
 		return rtmp.Publish(ctx, p.url, rtmp.ClientOptions{Buffered: true})
 	}
 	c, err := rtsp.Publish(ctx, p.url, p.clip.tracks(), rtsp.ClientOptions{Transport: p.transport.client()})

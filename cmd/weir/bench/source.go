@@ -51,7 +51,7 @@ func openSource(ctx context.Context, url string, mode HLSMode, transport Transpo
 		}
 		return &source{next: nextTag(c.ReadTag), Closer: c, conn: c.NetConn(), heartbeat: acknowledge}, nil
 	}
-	if strings.HasPrefix(scheme, "rtsp") {
+	if isRTSP(url) {
 		return openRTSP(ctx, url, transport)
 	}
 	s := &source{}

@@ -48,9 +48,10 @@ type published struct {
 type playing struct {
 	url        string
 	n, streams int
-	perSecond  int // that begin
-	verify     int // that look at what they receive
-	tick       int // of those of the generator
+	perSecond  int  // that begin
+	verify     int  // that look at what they receive
+	tick       int  // of those of the generator
+	udp        bool // media of RTSP
 	window     time.Duration
 	pid        int // of the server
 }
@@ -65,6 +66,7 @@ type played struct {
 	Samples      int     // of the latency
 	Pictures     int     // players that had a picture
 	FirstPicture float64 // the slowest of them, from the start of a player
+	LostPackets  float64 // share of those of RTP by UDP
 }
 
 // prefixed tells remarks of one measurement from those of another.

@@ -176,14 +176,16 @@ func TestReports(t *testing.T) {
 	const other = `{"mode":"pull-rtmp","n":9,"connected":8,"failed":1,"cut":2,"seconds":10,"bytes":5000,"verify":{"players":4,"ts_errors":3,
 		"ttfk_players":4,"ttfk_ms_max":7.5,"latency_ms":{"p99":4.5,"count":100}},"server":{"cpu_pct":12.5}}`
 	const ours = `{"connected":9,"failed":1,"cut":1,"silent":1,"bitrate_kbps":{"sum":4},"first_picture_ms":{"max":7.5},
-		"verified":{"gaps":1,"timestamp_errors":2},"latency_ms":{"p99":4.5,"samples":100},"server":{"cpu_percent":12.5}}`
+		"verified":{"gaps":1,"timestamp_errors":2},"latency_ms":{"p99":4.5,"samples":100},
+		"rtp":{"packets":75,"lost":25},"server":{"cpu_percent":12.5}}`
 	want := played{Lost: 3, Errors: 3, CPU: 12.5, Rate: 500, P99: 4.5, Samples: 100, FirstPicture: 7.5}
 	for _, test := range []struct {
 		g        generator
 		text     string
 		pictures int
-	}{{loadgen{}, other, 4}, {weirBench{}, ours, 8}} {
-		want.Pictures = test.pictures
+		lost     float64
+	}{{loadgen{}, other, 4, 0}, {weirBench{}, ours, 8, 0.25}} {
+		want.Pictures, want.LostPackets = test.pictures, test.lost
 		if got, err := test.g.played([]byte(test.text)); err != nil || got != want {
 			t.Errorf("%T: %+v, %v", test.g, got, err)
 		}

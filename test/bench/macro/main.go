@@ -17,13 +17,8 @@ import (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	program, args := run, os.Args[1:]
-	if len(args) > 0 { // started by a scenario
-		switch args[0] {
-		case hlsCommand:
-			program, args = runHLSClients, args[1:]
-		case rtspCommand:
-			program, args = runRTSPClients, args[1:]
-		}
+	if len(args) > 0 && args[0] == hlsCommand { // started by a scenario
+		program, args = runHLSClients, args[1:]
 	}
 	err := program(ctx, args, os.Stdout, os.Stderr)
 	stop()

@@ -40,6 +40,9 @@ func (g weirBench) play(l *lab, p playing) (*process, error) {
 	if strings.Contains(p.url, "%d") {
 		args = append(args, "--streams", strconv.Itoa(p.streams))
 	}
+	if p.udp {
+		args = append(args, "--transport", "udp")
+	}
 	return g.start(l, args...)
 }
 
@@ -56,6 +59,7 @@ type weirReport struct {
 		P99     float64
 		Samples int
 	} `json:"latency_ms"`
+	RTP  struct{ Packets, Lost float64 }
 	Pace struct {
 		Behind float64 `json:"behind_max"`
 	} `json:"pace_ms"`
@@ -82,6 +86,9 @@ func (weirBench) played(out []byte) (played, error) {
 		Lost: r.Failed + r.Cut + r.Silent, Errors: r.Verified.Gaps + r.Verified.Timestamps,
 		P99: r.Latency.P99, Samples: r.Latency.Samples, Rate: r.Bitrate.Sum * bytesPerKilobit,
 		Pictures: r.Connected - r.Silent, FirstPicture: r.FirstPicture.Max,
+	}
+	if sent := r.RTP.Packets + r.RTP.Lost; sent > 0 {
+		p.LostPackets = r.RTP.Lost / sent
 	}
 	if r.Server == nil {
 		return p, fmt.Errorf("its report has nothing of the server")
