@@ -61,9 +61,9 @@ test: ## install what is missing, then check everything that is quick
 test-rest: build
 	@$(STAGE) 10m 'install more clients' $(MAKE) clients-all
 	@$(STAGE) 10m 'install ffmpeg 9' go test -tags e2e -count=1 -timeout 590s -run '^TestSetup' ./test/e2e
-	@$(STAGE) 13m 'end to end, every client' go test -tags e2e -count=1 -p 1 -parallel 4 -timeout 12m -run '^TestFull' ./test/e2e ./test/docs
+	@$(STAGE) 16m 'end to end, every client' go test -tags e2e -count=1 -p 1 -parallel 4 -timeout 15m -run '^TestFull' ./test/e2e ./test/docs ./pkg/transcode
 	@$(STAGE) 4m 'race-detecting server' $(MAKE) race-binary
-	@$(STAGE) 14m 'end to end, race detector in the server' env WEIR_BIN=$(CURDIR)/bin/weir-race go test -tags e2e -count=1 -parallel 4 -timeout 13m ./test/e2e
+	@$(STAGE) 17m 'end to end, race detector in the server' env WEIR_BIN=$(CURDIR)/bin/weir-race go test -tags e2e -count=1 -parallel 4 -timeout 16m ./test/e2e
 	@$(STAGE) 7m 'soaks of 60 s' env CGO_ENABLED=1 WEIR_SOAK=60s go test -race -count=1 -p 1 -timeout 6m -run '^TestSoak' ./...
 	@$(STAGE) 8m 'fuzz' $(MAKE) fuzz FUZZ_TIME=30000x
 

@@ -26,6 +26,8 @@ type Options struct {
 	RTMPSPort int
 	RTSPPort  int // the same of RTSP
 	RTSPSPort int
+	// WebRTCPort is that of the media by WebRTC, 0 if it is off.
+	WebRTCPort int
 	// Streams returns all streams in the order they shall be listed, without
 	// viewers, which come from Sessions. It is called for each request.
 	Streams    func() []StreamInfo
@@ -109,11 +111,13 @@ type info struct {
 	RTMPSPort int     `json:"rtmps_port"`
 	RTSPPort  int     `json:"rtsp_port"`
 	RTSPSPort int     `json:"rtsps_port"`
+	// WebRTCPort is that of the media; requests go to the port of HTTP.
+	WebRTCPort int `json:"webrtc_port"`
 }
 
 func (a *api) info(c *gin.Context) {
 	c.JSON(http.StatusOK, info{
 		Version: a.Version, UptimeS: time.Since(a.started).Round(time.Millisecond).Seconds(),
-		RTMPPort: a.RTMPPort, RTMPSPort: a.RTMPSPort, RTSPPort: a.RTSPPort, RTSPSPort: a.RTSPSPort,
+		RTMPPort: a.RTMPPort, RTMPSPort: a.RTMPSPort, RTSPPort: a.RTSPPort, RTSPSPort: a.RTSPSPort, WebRTCPort: a.WebRTCPort,
 	})
 }

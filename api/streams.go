@@ -63,13 +63,16 @@ type PublisherInfo struct {
 // TrackInfo is one track of a stream. What does not apply to its kind or is
 // not known is left out.
 type TrackInfo struct {
-	ID         int     `json:"id"`
-	Kind       string  `json:"kind"`
-	Codec      string  `json:"codec"`
-	Profile    string  `json:"profile"`
-	Width      int     `json:"width,omitempty"`
-	Height     int     `json:"height,omitempty"`
-	FrameRate  float64 `json:"frame_rate,omitempty"`
+	ID        int     `json:"id"`
+	Kind      string  `json:"kind"`
+	Codec     string  `json:"codec"`
+	Profile   string  `json:"profile"`
+	Width     int     `json:"width,omitempty"`
+	Height    int     `json:"height,omitempty"`
+	FrameRate float64 `json:"frame_rate,omitempty"`
+	// HasBFrames tells whether pictures are shown in another order than they come;
+	// nil before some came.
+	HasBFrames *bool   `json:"has_b_frames,omitempty"`
 	SampleRate int     `json:"sample_rate,omitempty"`
 	Channels   int     `json:"channels,omitempty"`
 	Bitrate    float64 `json:"bitrate"` // bit/s over the last seconds

@@ -25,6 +25,6 @@ export default defineConfig({
     },
   },
   server: {
-    proxy: { "^/api/": server, "^/.*\\.(flv|mp4|m3u8)($|\\?)": media, "^/.*/~hls/": media },
+    proxy: { "^/api/": server, "^/.*\\.(flv|mp4|m3u8)($|\\?)": media, "^/.*/~hls/": media, "^/.*/(whip|whep)($|[/?])": server },
   },
 });

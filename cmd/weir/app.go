@@ -21,6 +21,7 @@ import (
 	"github.com/weirmedia/weir/pkg/session"
 	"github.com/weirmedia/weir/protocols/rtmp"
 	"github.com/weirmedia/weir/protocols/rtsp"
+	"github.com/weirmedia/weir/protocols/webrtc"
 	"github.com/weirmedia/weir/web"
 )
 
@@ -36,6 +37,7 @@ type app struct {
 	rtmps    net.Addr
 	rtsp     net.Addr
 	rtsps    net.Addr
+	webrtc   net.Addr
 	services []plugin.Service
 	ready    atomic.Bool
 }
@@ -80,6 +82,8 @@ func (a *app) start(s *settings) error {
 			a.rtmp, a.rtmps = s.Addr(), s.TLSAddr()
 		case *rtsp.Server:
 			a.rtsp, a.rtsps = s.Addr(), s.TLSAddr()
+		case *webrtc.Server:
+			a.webrtc = s.Addr()
 		}
 	}
 	a.route(authorizer, metrics.Handler(registry, a.log))
@@ -89,7 +93,7 @@ func (a *app) start(s *settings) error {
 // route fills in what the HTTP server has besides the plugins' media.
 func (a *app) route(authorizer auth.Authorizer, exposition http.Handler) {
 	a.http.Handle("/api/", api.New(api.Options{
-		Logger: a.log, Version: version, RTMPPort: port(a.rtmp), RTMPSPort: port(a.rtmps), RTSPPort: port(a.rtsp), RTSPSPort: port(a.rtsps),
+		Logger: a.log, Version: version, RTMPPort: port(a.rtmp), RTMPSPort: port(a.rtmps), RTSPPort: port(a.rtsp), RTSPSPort: port(a.rtsps), WebRTCPort: port(a.webrtc),
 		Streams:  func() []api.StreamInfo { return listStreams(a.bus, a.sessions) },
 		Sessions: a.sessions, Authorizer: authorizer, Remote: a.http.Remote,
 	}))
@@ -145,6 +149,9 @@ func (a *app) printBanner(w io.Writer) {
 	if addr := a.http.Addr(); addr != nil {
 		base := "http://" + reachable(addr, 80)
 		line("", base+"/live/test.flv")
+		if a.webrtc != nil {
+			line("webrtc", base+"/live/test/whip to publish, /live/test/whep to play")
+		}
 		line("console", base+"/#token="+a.token)
 	}
 	if addr := a.http.TLSAddr(); addr != nil {
@@ -172,8 +179,11 @@ func reachable(addr net.Addr, usual int) string {
 }
 
 func port(addr net.Addr) int {
-	if tcp, ok := addr.(*net.TCPAddr); ok {
-		return tcp.Port
+	switch a := addr.(type) {
+	case *net.TCPAddr:
+		return a.Port
+	case *net.UDPAddr:
+		return a.Port
 	}
 	return 0
 }

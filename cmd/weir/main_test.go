@@ -17,6 +17,7 @@ import (
 	"github.com/weirmedia/weir/pkg/session"
 	"github.com/weirmedia/weir/protocols/rtmp"
 	"github.com/weirmedia/weir/protocols/rtsp"
+	"github.com/weirmedia/weir/protocols/webrtc"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -42,6 +43,7 @@ func startServer(t testing.TB, configure func(*settings)) *testServer {
 	s := defaultSettings()
 	s.rtmp().Listen = "127.0.0.1:0"
 	s.rtsp().Listen, s.rtsp().UDPListen = "127.0.0.1:0", "127.0.0.1:0"
+	s.webrtc().Listen = "127.0.0.1:0"
 	s.http.Listen = "127.0.0.1:0"
 	s.shutdown.Timeout = config.Duration(patience)
 	if configure != nil {
@@ -70,6 +72,8 @@ func (s *testServer) stop() error {
 
 func (s *settings) rtmp() *rtmp.Config { return section[*rtmp.Config](s) }
 func (s *settings) rtsp() *rtsp.Config { return section[*rtsp.Config](s) }
+
+func (s *settings) webrtc() *webrtc.Config { return section[*webrtc.Config](s) }
 
 // section returns the section whose configuration is a C.
 func section[C any](s *settings) C {

@@ -8,6 +8,7 @@ import (
 	"github.com/weirmedia/weir/protocols/httpts"
 	"github.com/weirmedia/weir/protocols/rtmp"
 	"github.com/weirmedia/weir/protocols/rtsp"
+	"github.com/weirmedia/weir/protocols/webrtc"
 )
 
 // plugins is the table of protocols, in the order in which they start.
@@ -19,5 +20,6 @@ func plugins() []plugin.Plugin {
 		{Section: "httpts", New: httpts.New},
 		{Section: "httpmp4", New: httpmp4.New},
 		{Section: "hls", New: hls.New},
+		{Section: "webrtc", New: webrtc.New},
 	}
 }

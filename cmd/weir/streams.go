@@ -42,6 +42,10 @@ func describeStream(i bus.Info, sessions *session.Registry) api.StreamInfo {
 		if t.Kind == av.Video {
 			// Measured, since what codec headers say is often wrong or missing.
 			info.FrameRate = t.FrameRate
+			if t.FrameRate > 0 {
+				late := t.LateRate > 0
+				info.HasBFrames = &late
+			}
 		}
 		out.Tracks = append(out.Tracks, info)
 	}

@@ -88,6 +88,9 @@ type Claim struct {
 	Session string
 	// Kill ends the publisher's session. It must not block.
 	Kill func(reason.Reason)
+	// Refresh asks the publisher to send a key frame soon; nil if it cannot be
+	// asked. It must not block.
+	Refresh func()
 }
 
 // Publish makes name live and returns the handle to write with. It fails with

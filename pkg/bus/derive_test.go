@@ -153,6 +153,59 @@ func TestFailureOfATransformEndsItsViewOnly(t *testing.T) {
 	}
 }
 
+// closing is a transform that is closed, and panics then.
+type closing struct {
+	silence
+	closed *atomic.Int64
+}
+
+func (c closing) Close() error {
+	c.closed.Add(1)
+	panic("as told")
+}
+
+// A view names its transform, which is closed when the view ends: by itself or
+// because nobody uses it any more.
+func TestTransformIsClosed(t *testing.T) {
+	for name, failing := range map[string]bool{"unused": false, "failed": true} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b := New(DefaultLimits())
+				defer b.Close(reason.Shutdown)
+				p := publish(t, b, "me", video)
+				plain := p.Stream().Plain()
+				if plain.Through() != nil {
+					t.Error("the stream itself has a transform")
+				}
+				made := closing{closed: new(atomic.Int64)}
+				derived, release, err := plain.Derive("closing", func() Transform { return made })
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer release()
+				if derived.Through() != Transform(made) {
+					t.Errorf("it is through %v", derived.Through())
+				}
+				f := frame(video, 0, true)
+				if failing {
+					f.Payload = []byte("fail")
+				}
+				p.write(f)
+				synctest.Wait()
+				if want := map[bool]int64{true: 1}[failing]; made.closed.Load() != want {
+					t.Errorf("closed %d times while in use, want %d", made.closed.Load(), want)
+				}
+				release()
+				time.Sleep(time.Minute)
+				synctest.Wait()
+				if n := made.closed.Load(); n != 1 {
+					t.Errorf("closed %d times", n)
+				}
+			})
+		})
+	}
+}
+
 // closer counts how often it is closed.
 type closer struct{ n atomic.Int64 }
 

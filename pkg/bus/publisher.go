@@ -20,6 +20,7 @@ var ErrRevoked = errors.New("no longer the publisher of this stream")
 type Publisher struct {
 	stream    *Stream
 	kill      func(reason.Reason)
+	refresh   func()       // nil if it cannot be asked
 	lastFrame atomic.Int64 // av.Now() of the newest frame
 
 	// Guarded by stream.mu.
@@ -27,6 +28,8 @@ type Publisher struct {
 	began   bool // a frame of this publisher was accepted
 	firstAt int64
 	keyed   bool // a video key frame was seen
+	// refreshed is av.Now() of the newest time that it was asked for a key frame.
+	refreshed int64
 }
 
 // Stream returns the stream that p writes.

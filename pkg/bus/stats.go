@@ -51,6 +51,8 @@ func (m *meter) perSecond(now int64) float64 {
 type trackStats struct {
 	id            int
 	bytes, frames meter
+	late          meter // frames shown before one that came earlier
+	newest        int64 // PTS
 }
 
 // stats counts what one stream took in. Stream.mu guards it.
@@ -73,11 +75,15 @@ func (st *stats) count(f *av.Frame) {
 	st.lastArrival = f.Arrival
 	t := st.track(f.Track.ID)
 	if t == nil {
-		t = &trackStats{id: f.Track.ID}
+		t = &trackStats{id: f.Track.ID, newest: f.PTS}
 		st.tracks = append(st.tracks, t)
 	}
 	t.bytes.add(f.Arrival, int64(n))
 	t.frames.add(f.Arrival, 1)
+	if f.PTS < t.newest {
+		t.late.add(f.Arrival, 1)
+	}
+	t.newest = max(t.newest, f.PTS)
 	if f.Track.Kind == av.Video && f.Key && f.Layout.Leads(f.Track) {
 		if st.keys > 0 {
 			st.gop = time.Duration(f.DTS - st.lastKey)
@@ -103,6 +109,9 @@ type TrackInfo struct {
 	// Bitrate is payload bits per second, FrameRate frames per second, both
 	// over the last few seconds.
 	Bitrate, FrameRate float64
+	// LateRate is how many of these frames are shown before one that came
+	// earlier: B-frames.
+	LateRate float64
 }
 
 // Info is a snapshot of a stream.
@@ -148,7 +157,7 @@ func (s *Stream) info(now int64) Info {
 	for _, t := range i.Layout.Tracks {
 		info := TrackInfo{Track: t}
 		if m := s.stats.track(t.ID); m != nil {
-			info.Bitrate, info.FrameRate = 8*m.bytes.perSecond(now), m.frames.perSecond(now)
+			info.Bitrate, info.FrameRate, info.LateRate = 8*m.bytes.perSecond(now), m.frames.perSecond(now), m.late.perSecond(now)
 		}
 		i.Bitrate += info.Bitrate
 		i.Tracks = append(i.Tracks, info)

@@ -64,6 +64,12 @@ func TestInfo(t *testing.T) {
 		if n%2 == 0 {
 			f := frame(video, at, at%2000 == 0)
 			f.Arrival, f.Payload = begin+ms(at), make([]byte, 5000)
+			switch n % 10 { // of five pictures the third is a B-frame, shown before the second
+			case 2:
+				f.PTS += ms(40)
+			case 4:
+				f.PTS -= ms(40)
+			}
 			p.write(f)
 		}
 		f := frame(audio, at, false)
@@ -84,6 +90,9 @@ func TestInfo(t *testing.T) {
 		}
 	}
 	near("frame rate", i.Tracks[0].FrameRate, 25)
+	if late := i.Tracks[0].LateRate; late < 4.5 || late > 5.5 || i.Tracks[1].LateRate != 0 { // 22 or 23 in 4.5 s
+		t.Errorf("%v B-frames and %v sounds out of order a second, want 5 and 0", late, i.Tracks[1].LateRate)
+	}
 	near("video bitrate", i.Tracks[0].Bitrate, 8*25*5000)
 	near("audio bitrate", i.Tracks[1].Bitrate, 8*50*400)
 	near("bitrate", i.Bitrate, 8*(25*5000+50*400))

@@ -76,7 +76,7 @@ func (s *Stream) succeed(c Claim) (p, old *Publisher, err error) {
 	if old != nil {
 		s.plain.leave(s.settle())
 	}
-	p = &Publisher{stream: s, kill: c.Kill}
+	p = &Publisher{stream: s, kill: c.Kill, refresh: c.Refresh}
 	s.pub, s.owner, s.session, s.state = p, c.Owner, c.Session, Live
 	s.timeline.newPublisher()
 	s.arm(s.bus.limits.PublishTimeout, p.checkSilence)

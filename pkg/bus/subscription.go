@@ -59,6 +59,7 @@ func (v *View) SubscribeSettled(window time.Duration) *Subscription { return v.s
 func (v *View) subscribe(window time.Duration, settled bool) *Subscription {
 	s := &Subscription{view: v, settled: settled, batch: make([]Entry, 32), signal: make(chan struct{}, 1)}
 	s.follower = v.Follow(s, window)
+	v.Welcome()
 	return s
 }
 

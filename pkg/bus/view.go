@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -33,8 +34,9 @@ type Waker interface{ Wake() }
 // View is a stream seen through a transform; the plain view is the stream
 // itself. All methods are safe for concurrent use.
 type View struct {
-	stream *Stream
-	limits Limits
+	stream  *Stream
+	limits  Limits
+	through Transform // nil for the plain view
 
 	mu        sync.Mutex
 	ring      ring
@@ -70,6 +72,10 @@ func newView(s *Stream, limits Limits) *View {
 
 // Stream returns the stream that v shows.
 func (v *View) Stream() *Stream { return v.stream }
+
+// Through returns the transform that makes v's frames, nil if v is the stream
+// itself. Its Transform method is not for the caller.
+func (v *View) Through() Transform { return v.through }
 
 // Done is closed when the view has ended: no frame follows. End then says why.
 func (v *View) Done() <-chan struct{} { return v.done }
@@ -229,7 +235,8 @@ func (v *View) Tail() uint64 {
 
 // Transform makes the frames of a derived view from those of its source. It is
 // called by one goroutine. Frames that it makes need a Layout of their own if
-// the transform changes tracks.
+// the transform changes tracks. One that is an io.Closer is closed, by the same
+// goroutine, when the view has ended.
 type Transform interface {
 	// Transform handles f, which is immutable, and emits any number of frames.
 	// An error ends the derived view with its reason, not the stream.
@@ -243,7 +250,8 @@ func (v *View) Derive(key string, newTransform func() Transform) (derived *View,
 	dv, release, err := Acquire(v, viewKey(key), func() (*derivedView, error) {
 		ctx, cancel := context.WithCancel(context.Background())
 		d := &derivedView{View: newView(v.stream, v.limits), cancel: cancel}
-		go d.run(ctx, v.Subscribe(derivedLag), newTransform())
+		d.through = newTransform()
+		go d.run(ctx, v.Subscribe(derivedLag))
 		return d, nil
 	})
 	if err != nil {
@@ -275,8 +283,11 @@ func (d *derivedView) Close() error {
 	return nil
 }
 
-func (d *derivedView) run(ctx context.Context, sub *Subscription, t Transform) {
+func (d *derivedView) run(ctx context.Context, sub *Subscription) {
 	defer sub.Close()
+	if c, ok := d.through.(io.Closer); ok {
+		defer func() { _ = contain(c.Close) }() // nobody is left who could be told
+	}
 	for {
 		item, err := sub.Next(ctx)
 		switch {
@@ -285,7 +296,7 @@ func (d *derivedView) run(ctx context.Context, sub *Subscription, t Transform) {
 			d.leave(nil)
 			d.wake()
 		case item.Frame != nil:
-			err = contain(func() error { return t.Transform(item.Frame, d.append) })
+			err = contain(func() error { return d.through.Transform(item.Frame, d.append) })
 		}
 		if err != nil {
 			d.end(reason.Of(err, reason.InternalError))

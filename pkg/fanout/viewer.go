@@ -119,6 +119,7 @@ func (v *Viewer) Control(b []byte) {
 // called when the viewer no longer needs l, whatever happens. s is counted and
 // told of skips and of what l leaves out meanwhile.
 func (v *Viewer) Follow(l *Log, release func(), s *session.Session) {
+	l.view.Welcome()
 	noted := v.note(func(n *notes) {
 		n.abandon()
 		n.follow, n.rest, n.stop = &follow{l, release, s}, false, false

@@ -16,6 +16,7 @@ import (
 
 	"github.com/weirmedia/weir/pkg/av"
 	"github.com/weirmedia/weir/pkg/reason"
+	"github.com/weirmedia/weir/remux/rtp"
 )
 
 const (
@@ -40,8 +41,10 @@ type PublishClient struct {
 
 // sendLane is a track on its way to a server.
 type sendLane struct {
-	*outlet
-	tally      tally
+	media      *description.Media
+	muxer      *rtp.Muxer
+	ssrc       uint32 // that the library gives
+	tally      rtp.Tally
 	nextReport time.Time
 }
 
@@ -92,15 +95,15 @@ func (p *PublishClient) describe(tracks []*av.Track) (*description.Session, erro
 	d := &description.Session{Title: clientAgent}
 	err := errors.New("there is none")
 	for _, t := range tracks {
-		o, unable := newOutlet(t, len(d.Medias))
+		m, unable := rtp.NewMuxer(t, rtp.MuxerOptions{PayloadType: rtp.FirstDynamic + uint8(len(d.Medias))})
 		if unable != nil {
 			p.lanes[t.ID], err = nil, unable
 			p.media = append(p.media, Media{Kind: t.Kind, Codec: t.Codec.String(), LeftOut: unable.Error()})
 			continue
 		}
-		f := o.muxer.Format()
-		d.Medias = append(d.Medias, o.media)
-		p.lanes[t.ID] = &sendLane{outlet: o}
+		f, media := m.Format(), mediaOf(m)
+		d.Medias = append(d.Medias, media)
+		p.lanes[t.ID] = &sendLane{media: media, muxer: m}
 		p.media = append(p.media, Media{Kind: t.Kind, Codec: f.Codec(), ClockRate: f.ClockRate(), Track: t})
 	}
 	if len(d.Medias) == 0 {
@@ -155,7 +158,7 @@ func (p *PublishClient) WriteFrame(f *av.Frame) error {
 			return err
 		}
 		p.written.Add(1)
-		lane.tally.add(pkt)
+		lane.tally.Add(pkt)
 	}
 	return nil
 }
@@ -168,7 +171,7 @@ func (p *PublishClient) report(lane *sendLane, pkt *prtp.Packet, pts int64) erro
 		return nil
 	}
 	lane.nextReport = now.Add(reportInterval)
-	sr := lane.tally.report(lane.ssrc, p.wall+pts, pkt)
+	sr := lane.tally.Report(lane.ssrc, p.wall+pts, pkt.Timestamp)
 	return p.send(func() error { return p.library.WritePacketRTCP(lane.media, sr) })
 }
 

@@ -130,29 +130,6 @@ func TestPeerSetsFewDeadlines(t *testing.T) {
 	}
 }
 
-// A log keeps what a player may need, and no more.
-func TestPacketLog(t *testing.T) {
-	l := packetLog{window: 100}
-	put := func(arrival int64, start bool) {
-		l.append(entry{arrival: arrival, start: start, size: 1})
-		l.trim(arrival)
-	}
-	for at := int64(0); at < 1000; at += 10 {
-		put(at, at%300 == 0)
-	}
-	if !l.started || l.at(l.start).arrival != 900 || l.base > l.start {
-		t.Errorf("the newest start is at %d, the tail at %d", l.start, l.base)
-	}
-	if oldest := l.at(l.base).arrival; oldest != 890 {
-		t.Errorf("the oldest packet came at %d, want 890", oldest)
-	}
-	l.append(entry{arrival: 1000, size: maxLogBytes})
-	l.trim(1000)
-	if l.started || l.bytes > maxLogBytes {
-		t.Errorf("%d bytes are kept, a start: %t", l.bytes, l.started)
-	}
-}
-
 // counted counts the writes of a connection.
 type counted struct {
 	net.Conn

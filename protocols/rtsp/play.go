@@ -2,6 +2,7 @@ package rtsp
 
 import (
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
@@ -12,6 +13,8 @@ import (
 
 	"github.com/weirmedia/weir/pkg/reason"
 	"github.com/weirmedia/weir/pkg/session"
+	"github.com/weirmedia/weir/protocols/internal/rtpfeed"
+	"github.com/weirmedia/weir/remux/rtp"
 )
 
 const (
@@ -56,13 +59,13 @@ func (p *playing) play(by *peer) error {
 			return err
 		}
 		p.session = s
-		s.Without(&p.feed.leftOut)
+		s.Without(p.feed.LeftOut())
 		p.hear()
 		e.server.running.Add(1)
 	}
 	p.peer = by.carry(p.peer)
 	v := newViewer(p)
-	if err := p.feed.add(v); err != nil {
+	if err := p.feed.Add(v); err != nil {
 		return err
 	}
 	p.viewer = v
@@ -71,19 +74,17 @@ func (p *playing) play(by *peer) error {
 
 // hear takes in what the player reports.
 func (p *playing) hear() {
-	r := reception{network: &p.session.Counters().Network, tracks: make([]received, len(p.feed.outlets))}
+	r := reception{network: &p.session.Counters().Network, tracks: make([]received, len(p.feed.media))}
 	for _, m := range p.rtsp.SetuppedMedias() {
-		for i, o := range p.feed.outlets {
-			if o.media == m {
-				p.rtsp.OnPacketRTCP(m, func(pkt rtcp.Packet) { r.report(i, o.ssrc, m.Formats[0].ClockRate(), pkt) })
-			}
-		}
+		i := slices.Index(p.feed.media, m)
+		ssrc := p.feed.Outlets()[i].SSRC
+		p.rtsp.OnPacketRTCP(m, func(pkt rtcp.Packet) { r.report(i, ssrc, m.Formats[0].ClockRate(), pkt) })
 	}
 }
 
 func (p *playing) pause() {
 	if p.viewer != nil {
-		p.feed.remove(p.viewer)
+		p.feed.Remove(p.viewer)
 		p.viewer = nil
 		p.peer.disown()
 	}
@@ -134,6 +135,8 @@ type viewer struct {
 	ending  bool
 }
 
+var _ rtpfeed.Player = (*viewer)(nil)
+
 // lane is one track to one player. The zero lane was not set up.
 type lane struct {
 	on            bool
@@ -142,21 +145,18 @@ type lane struct {
 	next          uint16 // number of the next packet
 	missing       uint16 // numbers that were left out for pauses
 	renumbered    prtp.Packet
-	tally         tally
+	tally         rtp.Tally
 	nextReport    int64 // arrival of the frame that it is due with
 }
 
 // newViewer lets p begin, or go on after a pause.
 func newViewer(p *playing) *viewer {
 	if p.lanes == nil {
-		p.lanes = make([]lane, len(p.feed.outlets))
+		p.lanes = make([]lane, len(p.feed.media))
 	}
 	for _, m := range p.rtsp.SetuppedMedias() {
-		for i, o := range p.feed.outlets {
-			if o.media == m {
-				p.lanes[i].on, p.lanes[i].resumed = true, p.lanes[i].sent
-			}
-		}
+		l := &p.lanes[slices.Index(p.feed.media, m)]
+		l.on, l.resumed = true, l.sent
 	}
 	v := &viewer{playing: p, lanes: p.lanes, carrier: p.peer}
 	if p.client.endpoint.transport(p.rtsp) == "udp" {
@@ -165,27 +165,25 @@ func newViewer(p *playing) *viewer {
 	return v
 }
 
-// pass writes what the player lacks, as far as its queue takes it, and reports
-// whether something is left.
-func (v *viewer) pass() (behind bool) {
-	if v.ending || !v.place() {
+// Pass implements rtpfeed.Player: it writes as much as the player's queue takes.
+func (v *viewer) Pass(l *rtpfeed.Log) (behind bool) {
+	if v.ending || !v.place(l) {
 		return false
 	}
-	l := &v.playing.feed.log
-	left := l.head() - v.pos
+	left := l.Head() - v.pos
 	if v.carrier == nil {
-		left = min(left, udpBurst+2*v.newest())
+		left = min(left, udpBurst+2*l.Newest())
 	}
 	v.announce(int(left))
 	for ; left > 0; left-- {
-		if err := v.send(l.at(v.pos)); err != nil {
+		if err := v.send(l.At(v.pos)); err != nil {
 			v.announce(-int(left))
 			var full liberrors.ErrServerWriteQueueFull
 			return errors.As(err, &full) // else the session ends by itself
 		}
 		v.pos++
 	}
-	return v.pos < l.head()
+	return v.pos < l.Head()
 }
 
 // announce tells the connection how many packets more it will get, so that it
@@ -196,35 +194,22 @@ func (v *viewer) announce(n int) {
 	}
 }
 
-// newest returns how many packets the newest frame has.
-func (v *viewer) newest() (n uint64) {
-	l := &v.playing.feed.log
-	for pos := l.head(); pos > l.base; {
-		pos--
-		n++
-		if l.at(pos).first {
-			break
-		}
-	}
-	return n
-}
-
 // place moves to the newest start point at the beginning and after falling
 // behind. It returns false if there is none yet.
-func (v *viewer) place() bool {
-	l := &v.playing.feed.log
-	if v.placed && v.pos >= l.base {
+func (v *viewer) place(l *rtpfeed.Log) bool {
+	if v.placed && v.pos >= l.Tail() {
 		return true
 	}
 	v.placed = false
-	if !l.started {
+	start, ok := l.Start()
+	if !ok {
 		return false
 	}
-	to := l.at(l.start)
+	to := l.At(start)
 	if v.began {
-		v.playing.session.Skipped(reason.LagTime, int(to.unit-v.unit))
+		v.playing.session.Skipped(reason.LagTime, int(to.Unit-v.unit))
 	}
-	v.pos, v.unit, v.placed, v.began = l.start, to.unit, true, true
+	v.pos, v.unit, v.placed, v.began = start, to.Unit, true, true
 	return true
 }
 
@@ -232,7 +217,7 @@ func (v *viewer) place() bool {
 // log until a pause: then numbers go on as if nothing had been left out (RFC 2326,
 // B). By RTSPS they do not, since gortsplib counts and encrypts for all players as
 // for one.
-func (l *lane) number(e *entry, secure bool) *prtp.Packet {
+func (l *lane) number(e *rtpfeed.Entry, secure bool) *prtp.Packet {
 	if l.resumed {
 		l.resumed = false
 		if l.open { // the rest of it does not come
@@ -251,50 +236,50 @@ func (l *lane) number(e *entry, secure bool) *prtp.Packet {
 }
 
 // send writes a packet to the player's queue.
-func (v *viewer) send(e *entry) error {
-	v.unit = e.unit
-	lane, f, p := &v.lanes[e.outlet], v.playing.feed, v.playing
+func (v *viewer) send(e *rtpfeed.Entry) error {
+	v.unit = e.Unit
+	lane, f, p := &v.lanes[e.Outlet], v.playing.feed, v.playing
 	if !lane.on {
 		v.announce(-1)
 		return nil
 	}
-	media := f.outlets[e.outlet].media
-	if e.first && e.arrival >= lane.nextReport { // before the media: its time counts from the first packet on
+	media := f.media[e.Outlet]
+	if e.First && e.Arrival >= lane.nextReport { // before the media: its time counts from the first packet on
 		v.announce(1)
-		if err := p.rtsp.WritePacketRTCP(media, lane.tally.report(e.SSRC, f.wall+e.pts, e.Packet)); err != nil {
+		if err := p.rtsp.WritePacketRTCP(media, lane.tally.Report(e.SSRC, f.Wall(e.PTS), e.Timestamp)); err != nil {
 			v.announce(-1)
 			return err
 		}
-		lane.nextReport = e.arrival + int64(reportInterval)
+		lane.nextReport = e.Arrival + int64(reportInterval)
 	}
 	packet := lane.number(e, p.client.endpoint.secure)
 	if err := p.rtsp.WritePacketRTP(media, packet); err != nil {
 		return err
 	}
-	lane.sent, lane.open, lane.next = true, !e.last, packet.SequenceNumber+1
-	lane.tally.add(packet)
+	lane.sent, lane.open, lane.next = true, !e.Last, packet.SequenceNumber+1
+	lane.tally.Add(packet)
 	c := p.session.Counters()
 	c.Network.PacketsOut.Add(1)
-	c.BytesOut.Add(uint64(e.size))
+	c.BytesOut.Add(uint64(e.Size))
 	if v.carrier != nil {
 		c.BytesOut.Add(tcpOverhead)
 	}
-	if e.last {
+	if e.Last {
 		v.unit++
 		c.FramesOut.Add(1)
 	}
 	return nil
 }
 
-// part ends the player, after what its queue holds.
-func (v *viewer) part(why reason.Reason, err error) {
+// Part implements rtpfeed.Player: it ends the player after what its queue holds.
+func (v *viewer) Part(why reason.Reason, err error) {
 	p := v.playing
 	p.blame(why, err)
 	v.ending = true
 	for i, l := range v.lanes {
 		if l.on {
-			o := p.feed.outlets[i]
-			_ = p.rtsp.WritePacketRTCP(o.media, &rtcp.Goodbye{Sources: []uint32{o.ssrc}, Reason: string(why)}) // a full queue ends without
+			bye := &rtcp.Goodbye{Sources: []uint32{p.feed.Outlets()[i].SSRC}, Reason: string(why)}
+			_ = p.rtsp.WritePacketRTCP(p.feed.media[i], bye) // a full queue ends without
 		}
 	}
 	time.AfterFunc(farewell, p.rtsp.Close)

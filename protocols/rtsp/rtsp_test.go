@@ -281,7 +281,7 @@ func describe(t *testing.T, frames []*av.Frame) (*description.Session, map[int]*
 		if muxers[f.Track.ID] != nil {
 			continue
 		}
-		m, err := rtp.NewMuxer(f.Track, 96+uint8(len(muxers)), 0, 0)
+		m, err := rtp.NewMuxer(f.Track, rtp.MuxerOptions{PayloadType: 96 + uint8(len(muxers))})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -61,12 +61,9 @@ const (
 	av1Begins     = 1 << 3
 )
 
-// maxPayload is what fits into a packet of Ethernet, encrypted too, in bytes.
-const maxPayload = 1450
-
-// packOBUs makes the packets of a temporal unit. It is our own: the library's
-// marks OBUs that end with a packet as going on.
-func packOBUs(obus [][]byte, payloadType uint8) (packets []*prtp.Packet) {
+// packOBUs makes the packets of a temporal unit, with payloads of most bytes at
+// most. It is our own: the library's marks OBUs that end with a packet as going on.
+func packOBUs(obus [][]byte, payloadType uint8, most int) (packets []*prtp.Packet) {
 	const sizeLen = 2 // of an element, which is shorter than 1<<14
 	left := 1
 	for _, obu := range obus {
@@ -74,7 +71,7 @@ func packOBUs(obus [][]byte, payloadType uint8) (packets []*prtp.Packet) {
 	}
 	var b []byte
 	begin := func(flags byte) {
-		b = append(make([]byte, 0, min(left, maxPayload)), flags)
+		b = append(make([]byte, 0, min(left, most)), flags)
 		packets = append(packets, &prtp.Packet{Header: prtp.Header{Version: 2, PayloadType: payloadType}})
 	}
 	end := func(flags byte) {
@@ -83,11 +80,11 @@ func packOBUs(obus [][]byte, payloadType uint8) (packets []*prtp.Packet) {
 	}
 	begin(0)
 	for _, obu := range obus {
-		if len(b)+sizeLen >= maxPayload {
+		if len(b)+sizeLen >= most {
 			end(0)
 			begin(0)
 		}
-		for room := maxPayload - len(b) - sizeLen; len(obu) > room; room = maxPayload - len(b) - sizeLen {
+		for room := most - len(b) - sizeLen; len(obu) > room; room = most - len(b) - sizeLen {
 			b = append(appendElementSize(b, room), obu[:room]...)
 			obu, left = obu[room:], left-room
 			end(av1GoesOn)

@@ -70,11 +70,18 @@ func NewDemuxer(id int, f format.Format) (*Demuxer, error) {
 
 // Kind says what the track carries.
 func (d *Demuxer) Kind() av.Kind {
-	switch d.codec {
-	case av.H264, av.H265, av.AV1, av.VP8, av.VP9:
+	if isVideo(d.codec) {
 		return av.Video
 	}
 	return av.Audio
+}
+
+func isVideo(c av.Codec) bool {
+	switch c {
+	case av.H264, av.H265, av.AV1, av.VP8, av.VP9:
+		return true
+	}
+	return false
 }
 
 // Codec returns the track's codec.

@@ -28,33 +28,33 @@ import (
 type packer func(f *av.Frame) ([]*prtp.Packet, error)
 
 // newPacker returns what makes packets of payloadType (or of a static type, for
-// codecs that have one) of t, and how SDP describes them. An error says why RTP
-// cannot carry t.
-func newPacker(t *av.Track, payloadType uint8) (packer, format.Format, error) {
+// codecs that have one) of t, with payloads of most bytes at most, and
+// how SDP describes them. An error says why RTP cannot carry t.
+func newPacker(t *av.Track, payloadType uint8, most int) (packer, format.Format, error) {
 	switch t.Codec {
 	case av.H264:
-		return packH264(t, payloadType)
+		return packH264(t, payloadType, most)
 	case av.H265:
-		return packH265(t, payloadType)
+		return packH265(t, payloadType, most)
 	case av.AV1:
-		return packAV1(t, payloadType)
+		return packAV1(t, payloadType, most)
 	case av.VP8:
-		e := &rtpvp8.Encoder{PayloadType: payloadType}
+		e := &rtpvp8.Encoder{PayloadType: payloadType, PayloadMaxSize: most}
 		return whole(e.Encode), &format.VP8{PayloadTyp: payloadType}, e.Init()
 	case av.VP9:
-		e := &rtpvp9.Encoder{PayloadType: payloadType}
+		e := &rtpvp9.Encoder{PayloadType: payloadType, PayloadMaxSize: most}
 		return whole(e.Encode), &format.VP9{PayloadTyp: payloadType}, e.Init()
 	case av.AAC:
-		return packAAC(t, payloadType)
+		return packAAC(t, payloadType, most)
 	case av.Opus:
-		return packOpus(t, payloadType)
+		return packOpus(t, payloadType, most)
 	case av.G711A, av.G711U:
-		return packG711(t, payloadType)
+		return packG711(t, payloadType, most)
 	case av.MP3:
-		e := &rtpmpeg1audio.Encoder{}
+		e := &rtpmpeg1audio.Encoder{PayloadMaxSize: most}
 		return single(e.Encode), &format.MPEG1Audio{}, e.Init()
 	case av.AC3:
-		e := &rtpac3.Encoder{PayloadType: payloadType}
+		e := &rtpac3.Encoder{PayloadType: payloadType, PayloadMaxSize: most}
 		f := &format.AC3{PayloadTyp: payloadType, SampleRate: t.SampleRate, ChannelCount: t.Channels}
 		return single(e.Encode), f, e.Init()
 	}
@@ -71,29 +71,29 @@ func single(encode func([][]byte) ([]*prtp.Packet, error)) packer {
 	return func(f *av.Frame) ([]*prtp.Packet, error) { return encode([][]byte{f.Payload}) }
 }
 
-func packH264(t *av.Track, payloadType uint8) (packer, format.Format, error) {
+func packH264(t *av.Track, payloadType uint8, most int) (packer, format.Format, error) {
 	c, err := h264.ParseConfig(t.Config)
 	if err != nil {
 		return nil, nil, err
 	}
-	e := &rtph264.Encoder{PayloadType: payloadType, PacketizationMode: 1}
+	e := &rtph264.Encoder{PayloadType: payloadType, PayloadMaxSize: most, PacketizationMode: 1}
 	f := &format.H264{PayloadTyp: payloadType, PacketizationMode: 1, SPS: c.SPS[0], PPS: first(c.PPS)}
 	u := units{codec: t.Codec, lengthSize: c.LengthSize, sets: join(c.SPS, c.PPS)}
 	return u.packer(e.Encode), f, e.Init()
 }
 
-func packH265(t *av.Track, payloadType uint8) (packer, format.Format, error) {
+func packH265(t *av.Track, payloadType uint8, most int) (packer, format.Format, error) {
 	c, err := h265.ParseConfig(t.Config)
 	if err != nil {
 		return nil, nil, err
 	}
-	e := &rtph265.Encoder{PayloadType: payloadType}
+	e := &rtph265.Encoder{PayloadType: payloadType, PayloadMaxSize: most}
 	f := &format.H265{PayloadTyp: payloadType, VPS: first(c.VPS), SPS: c.SPS[0], PPS: first(c.PPS)}
 	u := units{codec: t.Codec, lengthSize: c.LengthSize, sets: join(c.VPS, c.SPS, c.PPS)}
 	return u.packer(e.Encode), f, e.Init()
 }
 
-func packAV1(t *av.Track, payloadType uint8) (packer, format.Format, error) {
+func packAV1(t *av.Track, payloadType uint8, most int) (packer, format.Format, error) {
 	opening, err := sequenceHeader(t.Config)
 	if err != nil {
 		return nil, nil, err
@@ -103,7 +103,7 @@ func packAV1(t *av.Track, payloadType uint8) (packer, format.Format, error) {
 		if err != nil || len(obus) == 0 {
 			return nil, err
 		}
-		return packOBUs(obus, payloadType), nil
+		return packOBUs(obus, payloadType, most), nil
 	}
 	return pack, &format.AV1{PayloadTyp: payloadType}, nil
 }
@@ -114,12 +114,12 @@ const (
 	aacIndexBits = 3
 )
 
-func packAAC(t *av.Track, payloadType uint8) (packer, format.Format, error) {
+func packAAC(t *av.Track, payloadType uint8, most int) (packer, format.Format, error) {
 	c := &mpeg4audio.AudioSpecificConfig{}
 	if err := c.Unmarshal(t.Config); err != nil {
 		return nil, nil, fmt.Errorf("this kind of AAC: %w", err)
 	}
-	e := &rtpmpeg4audio.Encoder{PayloadType: payloadType, SizeLength: aacSizeBits, IndexLength: aacIndexBits, IndexDeltaLength: aacIndexBits}
+	e := &rtpmpeg4audio.Encoder{PayloadType: payloadType, PayloadMaxSize: most, SizeLength: aacSizeBits, IndexLength: aacIndexBits, IndexDeltaLength: aacIndexBits}
 	f := &format.MPEG4Audio{PayloadTyp: payloadType, Config: c, SizeLength: aacSizeBits, IndexLength: aacIndexBits, IndexDeltaLength: aacIndexBits}
 	pack := func(f *av.Frame) ([]*prtp.Packet, error) {
 		if len(f.Payload) >= 1<<aacSizeBits {
@@ -130,7 +130,7 @@ func packAAC(t *av.Track, payloadType uint8) (packer, format.Format, error) {
 	return pack, f, e.Init()
 }
 
-func packOpus(t *av.Track, payloadType uint8) (packer, format.Format, error) {
+func packOpus(t *av.Track, payloadType uint8, most int) (packer, format.Format, error) {
 	h, err := opus.ParseHeader(t.Config)
 	switch {
 	case err != nil:
@@ -138,7 +138,7 @@ func packOpus(t *av.Track, payloadType uint8) (packer, format.Format, error) {
 	case !opus.HasUsualMapping(t.Config) || h.Channels > 8:
 		return nil, nil, errors.New("opus with a channel mapping of its own")
 	}
-	e := &rtpsimpleaudio.Encoder{PayloadType: payloadType}
+	e := &rtpsimpleaudio.Encoder{PayloadType: payloadType, PayloadMaxSize: most}
 	pack := func(f *av.Frame) ([]*prtp.Packet, error) {
 		p, err := e.Encode(f.Payload)
 		return []*prtp.Packet{p}, err
@@ -153,7 +153,7 @@ const (
 	rateG711 = 8000
 )
 
-func packG711(t *av.Track, payloadType uint8) (packer, format.Format, error) {
+func packG711(t *av.Track, payloadType uint8, most int) (packer, format.Format, error) {
 	f := &format.G711{PayloadTyp: payloadType, MULaw: t.Codec == av.G711U, SampleRate: t.SampleRate, ChannelCount: max(t.Channels, 1)}
 	if f.SampleRate == 0 {
 		f.SampleRate = rateG711
@@ -164,7 +164,7 @@ func packG711(t *av.Track, payloadType uint8) (packer, format.Format, error) {
 			f.PayloadTyp = typePCMU
 		}
 	}
-	e := &rtplpcm.Encoder{PayloadType: f.PayloadTyp, BitDepth: 8, ChannelCount: f.ChannelCount}
+	e := &rtplpcm.Encoder{PayloadType: f.PayloadTyp, PayloadMaxSize: most, BitDepth: 8, ChannelCount: f.ChannelCount}
 	return whole(e.Encode), f, e.Init()
 }
 

@@ -83,7 +83,7 @@ func check(t *testing.T, f *av.Frame) {
 			t.Fatal(err)
 		}
 	}
-	m, err := NewMuxer(f.Track, 96, 0, 0)
+	m, err := NewMuxer(f.Track, MuxerOptions{PayloadType: 96})
 	if err != nil {
 		return // a configuration that goes in but not out
 	}

@@ -52,10 +52,11 @@ func footage(t testing.TB, name string) map[int][]*av.Frame {
 // packetsOf returns the packets of frames, and the Muxer that made them.
 func packetsOf(t testing.TB, frames []*av.Frame) ([]*prtp.Packet, *Muxer) {
 	t.Helper()
-	m, err := NewMuxer(frames[0].Track, 96, 65500, 1<<32-50000) // both wrap soon
+	m, err := NewMuxer(frames[0].Track, MuxerOptions{PayloadType: 96})
 	if err != nil {
 		t.Fatal(err)
 	}
+	m.sequence, m.base = 65500, 1<<32-50000 // both wrap soon
 	var all []*prtp.Packet
 	for _, f := range frames {
 		if err := m.Follow(f.Track); err != nil {

@@ -1,6 +1,9 @@
 package rtp
 
 import (
+	"cmp"
+	"crypto/rand"
+	"encoding/binary"
 	"fmt"
 
 	"github.com/bluenviron/gortsplib/v4/pkg/format"
@@ -16,28 +19,45 @@ type Muxer struct {
 	format   format.Format
 	sequence uint16
 	base     uint32 // RTP time of stream time 0
+
+	most int // bytes of a payload
 }
 
-// NewMuxer returns a Muxer of t whose packets have payloadType, unless the codec
-// has a static one. They begin with sequence, and base is the RTP time of stream
-// time 0: both ought to be random (RFC 3550, 5.1). An error says why RTP cannot
-// carry t.
-func NewMuxer(t *av.Track, payloadType uint8, sequence uint16, base uint32) (*Muxer, error) {
-	pack, f, err := newPacker(t, payloadType)
+// maxPayload is what fits into a packet of Ethernet, encrypted too, in bytes.
+const maxPayload = 1450
+
+// MuxerOptions say what the packets of a Muxer have.
+type MuxerOptions struct {
+	// PayloadType is theirs, unless the codec has a static one.
+	PayloadType uint8
+	// MaxPayload bounds their payloads in bytes; 0 is 1450.
+	MaxPayload int
+}
+
+// NewMuxer returns a Muxer of t. Its packets begin with a number and a time that
+// cannot be guessed (RFC 3550, 5.1). An error says why RTP cannot carry t.
+func NewMuxer(t *av.Track, o MuxerOptions) (*Muxer, error) {
+	most := cmp.Or(o.MaxPayload, maxPayload)
+	pack, f, err := newPacker(t, o.PayloadType, most)
 	if err != nil {
 		return nil, err
 	}
-	return &Muxer{track: t, pack: pack, format: f, sequence: sequence, base: base}, nil
+	var random [6]byte
+	_, _ = rand.Read(random[:]) // it never fails
+	return &Muxer{
+		track: t, pack: pack, format: f, most: most,
+		sequence: binary.BigEndian.Uint16(random[:]), base: binary.BigEndian.Uint32(random[2:]),
+	}, nil
 }
 
 // Carries returns nil if RTP can carry t, otherwise an error that says why not.
 func Carries(t *av.Track) error {
-	_, _, err := newPacker(t, firstDynamic)
+	_, _, err := newPacker(t, FirstDynamic, maxPayload)
 	return err
 }
 
-// firstDynamic is the first payload type that SDP may assign (RFC 3551, 6).
-const firstDynamic = 96
+// FirstDynamic is the first payload type that SDP may assign (RFC 3551, 6).
+const FirstDynamic = 96
 
 // Track returns the track whose frames are expected.
 func (m *Muxer) Track() *av.Track { return m.track }
@@ -64,7 +84,7 @@ func (m *Muxer) Follow(t *av.Track) error {
 		(string(t.Config) != string(old.Config) || t.SampleRate != old.SampleRate || t.Channels != old.Channels) {
 		return fmt.Errorf("%s track %d changed, which RTP cannot tell in band", old.Codec, old.ID)
 	}
-	pack, _, err := newPacker(t, m.format.PayloadType())
+	pack, _, err := newPacker(t, m.format.PayloadType(), m.most)
 	if err != nil {
 		return err
 	}

@@ -5,6 +5,9 @@ import (
 	"fmt"
 	"testing"
 
+	"github.com/bluenviron/gortsplib/v4/pkg/format"
+	prtp "github.com/pion/rtp"
+
 	"github.com/weirmedia/weir/pkg/av"
 )
 
@@ -121,7 +124,7 @@ func TestCarries(t *testing.T) {
 // A new configuration goes in band if it can.
 func TestFollow(t *testing.T) {
 	video := footage(t, "bframes.flv")[0][0].Track
-	m, err := NewMuxer(video, 96, 0, 0)
+	m, err := NewMuxer(video, MuxerOptions{PayloadType: 96})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -133,7 +136,7 @@ func TestFollow(t *testing.T) {
 		t.Error("another codec was followed")
 	}
 	sound := footage(t, "bframes.flv")[1][0].Track
-	if m, err = NewMuxer(sound, 97, 0, 0); err != nil {
+	if m, err = NewMuxer(sound, MuxerOptions{PayloadType: 97}); err != nil {
 		t.Fatal(err)
 	}
 	other := *sound
@@ -171,6 +174,20 @@ func TestLoss(t *testing.T) {
 					t.Fatalf("%s %s: without packet %d a frame came out that never went in", name, in[0].Track.Codec, lost)
 				}
 			}
+		}
+	}
+}
+
+// A packet of sound is a frame, however short, also the first after a loss.
+func TestShortSoundAfterLoss(t *testing.T) {
+	d, err := NewDemuxer(1, &format.Opus{PayloadTyp: 96, ChannelCount: 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, number := range []uint16{1, 5} {
+		frames, _ := d.Demux(&prtp.Packet{Header: prtp.Header{SequenceNumber: number}, Payload: []byte{0xFC}})
+		if len(frames) != 1 {
+			t.Errorf("packet %d gave %d frames", number, len(frames))
 		}
 	}
 }

@@ -145,6 +145,10 @@ func plain() (unpacker, error) {
 func begins(c av.Codec, p *prtp.Packet) bool {
 	b := p.Payload
 	switch {
+	case c == av.AAC: // an AU in one packet; a fragment does not tell its place
+		return p.Marker
+	case !isVideo(c):
+		return true
 	case len(b) < 3:
 		return false
 	case c == av.H264:
@@ -155,12 +159,8 @@ func begins(c av.Codec, p *prtp.Packet) bool {
 		return b[0]&0x80 == 0 && (b[0]&0x08 != 0 || obuType(b[1:]) == obuTemporalDelimiter)
 	case c == av.VP8: // of the first partition the start (RFC 7741, 4.2)
 		return b[0]&0x17 == 0x10
-	case c == av.VP9: // RFC 9628, 4.2
-		return b[0]&0x08 != 0
-	case c == av.AAC: // an AU in one packet; a fragment does not tell its place
-		return p.Marker
 	}
-	return true
+	return b[0]&0x08 != 0 // VP9 (RFC 9628, 4.2)
 }
 
 // beginsH264 looks at the NAL unit that b, the payload of a packet, begins with

@@ -48,8 +48,8 @@ func requireWhy(t *testing.T, b *browser, text string) {
 		fmt.Sprintf(`(document.querySelector(".why")?.innerText ?? "").includes(%q)`, text))
 }
 
-// TestFullChromiumPlayerWays: the player takes the way of least delay, says so,
-// and plays by each other one that is chosen.
+// TestFullChromiumPlayerWays: without WebRTC the player takes the way of least
+// delay, says so, and plays by each other one that is chosen.
 func TestFullChromiumPlayerWays(t *testing.T) {
 	t.Parallel()
 	s := startServer(t, nil)
@@ -58,7 +58,7 @@ func TestFullChromiumPlayerWays(t *testing.T) {
 
 	requirePlays(t, b)
 	requireViewers(t, s, "wsmp4")
-	requireWhy(t, b, "WS-fMP4 is the way of least delay.")
+	requireWhy(t, b, "WS-fMP4 is of little delay and has every frame.")
 	for _, w := range playerWays {
 		fetchBy(t, b, w.way)
 		requireWhy(t, b, w.why+", as you chose.")
@@ -75,7 +75,7 @@ func TestFullChromiumPlayerWays(t *testing.T) {
 		t.Logf("%s: %s", w.why, line)
 	}
 	fetchBy(t, b, "")
-	requireWhy(t, b, "WS-fMP4 is the way of least delay.")
+	requireWhy(t, b, "WS-fMP4 is of little delay and has every frame.")
 	b.eventually(t, time.Second, "the link names no way", `!location.search.includes("via")`)
 }
 
@@ -106,9 +106,9 @@ func TestFullChromiumPlayerCodecs(t *testing.T) {
 		via, why string
 		silent   bool
 	}{
-		{vp9FLAC, "wsmp4", "", "WS-fMP4 is the way of least delay.", false},
+		{vp9FLAC, "wsmp4", "", "WS-fMP4 is of little delay and has every frame.", false},
 		{vp9FLAC, "hls", "&via=llhls", "LL-HLS, as you chose.", false},
-		{av1Opus, "wsmp4", "", "WS-fMP4 is the way of least delay.", false},
+		{av1Opus, "wsmp4", "", "WS-fMP4 is of little delay and has every frame.", false},
 		{h264AC3, "wsmp4", "", "This browser cannot play AC-3 audio.", true},
 	}
 	for _, tt := range tests {
@@ -164,7 +164,7 @@ func TestFullChromiumPlayerRecovers(t *testing.T) {
 			b.eventually(t, 60*time.Second, "the player waits for a publisher", `!(`+playing+`)`)
 			publisher = s.publish(t, simpleClip, "live/test", publishOptions{loop: true})
 			b.eventually(t, 60*time.Second, "the player plays the publisher that came back", playing)
-			requireAdvance(t, b)
+			requireAdvanceWithin(t, b, 60*time.Second)
 
 			s.process.kill()
 			publisher.kill()

@@ -57,8 +57,8 @@ func TestFullPortInUse(t *testing.T) {
 		key  string
 		with settings
 	}{
-		{"rtmp.listen", settings{"rtmp.listen": s.rtmp, "http.listen": freeport.Address(t)}},
-		{"http.listen", settings{"rtmp.listen": freeport.Address(t), "http.listen": s.http}},
+		{"rtmp.listen", settings{"rtmp.listen": s.rtmp, "http.listen": freeport.Address(t), "rtsp.listen": "off", "webrtc.listen": "off"}},
+		{"http.listen", settings{"rtmp.listen": freeport.Address(t), "http.listen": s.http, "rtsp.listen": "off", "webrtc.listen": "off"}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.key, func(t *testing.T) {
@@ -117,7 +117,7 @@ func TestFullCommands(t *testing.T) {
 func TestFullDemo(t *testing.T) {
 	t.Parallel()
 	s := &server{dir: t.TempDir(), rtmp: freeport.Address(t), http: freeport.Address(t)}
-	s.process = runWeir(t, s.dir, settings{"rtmp.listen": s.rtmp, "http.listen": s.http, "rtsp.listen": "off", "stream.wait": "10s"}.yaml(), 3*time.Minute, "demo")
+	s.process = runWeir(t, s.dir, settings{"rtmp.listen": s.rtmp, "http.listen": s.http, "rtsp.listen": "off", "webrtc.listen": "off", "stream.wait": "10s"}.yaml(), 3*time.Minute, "demo")
 	eventually(t, 20*time.Second, "live/demo is live", func() bool {
 		conn, err := net.Dial("tcp", s.http)
 		if err != nil {

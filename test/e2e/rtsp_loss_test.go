@@ -45,7 +45,7 @@ func TestFullRTSPLossyPublisher(t *testing.T) {
 			got := readPackets(t, r.httpURL("live/test.flv"), badPackets, 40*time.Second)
 			r.rtp.Set(relay.Forth, relay.Conditions{})
 
-			publisher := func() networkFigures { return r.network(t, "publish") }
+			publisher := func() networkFigures { return r.network(t, "rtsp", "publish") }
 			missed := func() uint64 { return publisher().PacketsLost }
 			requireMissed(t, r.rtp, relay.Forth, network.conditions, missed)
 			if n := publisher(); (n.PacketsReordered > 0) != network.conditions.Reorder || n.JitterMS <= 0 || n.PacketsIn == 0 {
@@ -77,9 +77,9 @@ func TestFullRTSPLossyPlayer(t *testing.T) {
 
 			requireMissed(t, r.rtp, relay.Back, network.conditions, p.missed)
 			eventually(t, 30*time.Second, "the player has reported its losses", func() bool {
-				return r.network(t, "play").PacketsLost > 0 == (p.missed() > 0)
+				return r.network(t, "rtsp", "play").PacketsLost > 0 == (p.missed() > 0)
 			})
-			if n, missed := r.network(t, "play"), p.missed(); n.PacketsLost > missed || n.JitterMS <= 0 || n.PacketsOut == 0 {
+			if n, missed := r.network(t, "rtsp", "play"), p.missed(); n.PacketsLost > missed || n.JitterMS <= 0 || n.PacketsOut == 0 {
 				t.Errorf("%d missed, by its reports %+v", missed, n)
 			}
 			requireParts(t, filePackets(t, lossyClip.path(t)), p.read(t, 0, 0), p.missed())
@@ -96,8 +96,8 @@ type networkFigures struct {
 	JitterMS         float64 `json:"jitter_ms"`
 }
 
-// network returns the figures of the only session by RTSP with an action.
-func (s *server) network(t *testing.T, action string) networkFigures {
+// network returns the figures of the only session by a protocol with an action.
+func (s *server) network(t *testing.T, protocol, action string) networkFigures {
 	t.Helper()
 	var list struct {
 		Sessions []struct {
@@ -110,12 +110,12 @@ func (s *server) network(t *testing.T, action string) networkFigures {
 	}
 	var found []networkFigures
 	for _, x := range list.Sessions {
-		if x.Protocol == "rtsp" && x.Network != nil {
+		if x.Protocol == protocol && x.Network != nil {
 			found = append(found, *x.Network)
 		}
 	}
 	if len(found) != 1 {
-		t.Fatalf("%d sessions to %s by RTSP with packets", len(found), action)
+		t.Fatalf("%d sessions to %s by %s with packets", len(found), action, protocol)
 	}
 	return found[0]
 }

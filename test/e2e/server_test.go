@@ -75,6 +75,7 @@ func startServer(t *testing.T, changes settings) *server {
 		"rtmp.listen":      s.rtmp,
 		"http.listen":      s.http,
 		"rtsp.listen":      "off",
+		"webrtc.listen":    "off",
 		"stream.grace":     "3s",
 		"shutdown.timeout": "5s",
 		"log.level":        "debug",

@@ -22,6 +22,7 @@ packages() {
 # must read it.
 licence() {
   case $(tr -s ' \n\t' ' ' <"$1") in
+  *"GNU LESSER GENERAL PUBLIC LICENSE Version 2.1"*) echo LGPL-2.1 ;;
   *"Apache License Version 2.0"* | *"Licensed under the Apache License, Version 2.0"*) echo Apache-2.0 ;;
   *"Neither the name"*"be used to endorse"*) echo BSD-3-Clause ;;
   *"Permission is hereby granted, free of charge"*) echo MIT ;;

@@ -21,9 +21,14 @@ export function Addresses({ name, info }: AddressProps) {
   );
 }
 
+/** Whether this page may publish, by WebRTC. */
+export function canPublishHere(info: Info | undefined): boolean {
+  return info !== undefined && info.webrtc_port !== 0;
+}
+
 /** Whether the server listens for publishers. */
 export function canPublish(info: Info | undefined): boolean {
-  return !!(info?.rtmp_port || info?.rtmps_port || info?.rtsp_port || info?.rtsps_port);
+  return canPublishHere(info) || !!(info?.rtmp_port || info?.rtmps_port || info?.rtsp_port || info?.rtsps_port);
 }
 
 /** Where a stream is played outside of the console. */
@@ -35,6 +40,7 @@ function PlayAddresses({ name, info }: AddressProps) {
       <Copyable label="HTTP-FLV" value={`${stream}.flv`} />
       <Copyable label="WS-FLV, for web players" value={wayUrl(stream, "wsflv")} />
       <Copyable label="WS-fMP4, for web players" value={wayUrl(stream, "wsmp4")} />
+      {info?.webrtc_port !== 0 && <Copyable label="WebRTC (WHEP)" value={`${stream}/whep`} />}
       <Copyable label="Web page" value={embed(stream)} />
       <Media protocol="rtmp" name={name} info={info} />
       <Media protocol="rtsp" name={name} info={info} />
@@ -61,6 +67,7 @@ export function PublishAddresses({ name, info }: AddressProps) {
       {rtmp && <Copyable label="OBS: Settings → Stream → Custom… → Server" value={serverAndKey(rtmp).server} />}
       {rtmp && <Copyable label="OBS: Stream key" value={serverAndKey(rtmp).key} />}
       {rtmp && <Copyable label="ffmpeg: a file, at the speed of a live stream" value={`${encode} -f flv ${rtmp}`} />}
+      {canPublishHere(info) && <Copyable label="WebRTC (WHIP), for OBS: Service WHIP" value={`${streamUrl(location.origin, name)}/whip`} />}
       <Media protocol="rtsp" name={name} info={info} />
       {rtsp && <Copyable label="ffmpeg: the same by RTSP" value={`${encode} -f rtsp -rtsp_transport tcp ${rtsp}`} />}
     </div>

@@ -13,6 +13,8 @@ export interface Track {
   frame_rate?: number;
   sample_rate?: number;
   channels?: number;
+  /** Frames are shown in another order than they are sent in; absent while that is not known. */
+  has_b_frames?: boolean;
   bitrate?: number;
 }
 
@@ -78,6 +80,8 @@ export interface Info {
   rtmps_port?: number;
   rtsp_port?: number;
   rtsps_port?: number;
+  /** Of WebRTC's media. 0 if it is switched off; absent if the server does not tell. */
+  webrtc_port?: number;
 }
 
 /** What the API answered instead of data. */
@@ -137,7 +141,8 @@ export class Api {
   }
 }
 
-async function apiError(res: Response): Promise<ApiError> {
+/** The error in an answer that is none of success. */
+export async function apiError(res: Response): Promise<ApiError> {
   const plain = `HTTP ${res.status} ${res.statusText}`.trim();
   try {
     const { error } = (await res.json()) as { error: { code: string; message: string } };

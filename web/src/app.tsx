@@ -5,7 +5,7 @@ import { Login } from "./login";
 import { Player } from "./player-dialog";
 import type { Way } from "./player/ways";
 import { usePoll } from "./poll";
-import { Publish } from "./publish";
+import { Publish, usePublishDialog } from "./publish";
 import { Streams } from "./streams";
 import { playFrom, playSearch, type Playing } from "./urls";
 
@@ -19,6 +19,7 @@ export function App({ api }: { api: Api }) {
   const list = usePoll(useCallback((signal) => api.streams(signal), [api, token]), streamsMs);
   const about = usePoll(useCallback((signal) => api.info(signal), [api, token]), infoMs);
   const { playing, play, change } = usePlaying();
+  const publishing = usePublishDialog();
 
   const error = list.error ?? about.error;
   const streams = list.data?.streams;
@@ -40,11 +41,12 @@ export function App({ api }: { api: Api }) {
           <>
             {error && <Trouble error={error} />}
             {streams && list.data && (
-              <Content streams={streams} now={list.data.now} info={about.data} stale={!!list.error} onPlay={play} />
+              <Content streams={streams} now={list.data.now} info={about.data} stale={!!list.error} onPlay={play} onPublish={publishing.open} />
             )}
           </>
         )}
       </main>
+      {publishing.dialog}
       {playing !== null && (
         <Player
           key={playing.name}
@@ -95,10 +97,11 @@ interface ContentProps {
   info: Info | undefined;
   stale: boolean;
   onPlay: (name: string) => void;
+  onPublish: () => void;
 }
 
-function Content({ streams, now, info, stale, onPlay }: ContentProps) {
-  const publish = <Publish info={info} />;
+function Content({ streams, now, info, stale, onPlay, onPublish }: ContentProps) {
+  const publish = <Publish info={info} onPublish={onPublish} />;
   if (streams.length === 0) {
     return (
       <section class="panel empty">

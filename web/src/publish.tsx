@@ -1,13 +1,38 @@
-import { canPublish, PublishAddresses } from "./addresses";
+import type { ComponentChild } from "preact";
+import { useState } from "preact/hooks";
+import { canPublish, canPublishHere, PublishAddresses } from "./addresses";
 import type { Info } from "./api";
 
 const example = "live/test";
 
+type Dialog = typeof import("./publish-dialog").PublishDialog;
+
 /** How to push a stream to this server. */
-export function Publish({ info }: { info: Info | undefined }) {
+export function Publish({ info, onPublish }: { info: Info | undefined; onPublish: () => void }) {
   if (!info) return null;
   if (!canPublish(info)) {
-    return <p>RTMP and RTSP are switched off on this server (<code>rtmp.listen</code> and <code>rtsp.listen</code> in its configuration).</p>;
+    return (
+      <p>
+        RTMP, RTSP and WebRTC are switched off on this server (<code>rtmp.listen</code>, <code>rtsp.listen</code> and{" "}
+        <code>webrtc.listen</code> in its configuration).
+      </p>
+    );
   }
-  return <PublishAddresses name={example} info={info} />;
+  return (
+    <>
+      {canPublishHere(info) && (
+        <button type="button" class="primary here" onClick={onPublish}>
+          Publish camera, screen or a test picture…
+        </button>
+      )}
+      <PublishAddresses name={example} info={info} />
+    </>
+  );
+}
+
+/** The dialog that publishes from this page, which is fetched when it is wanted. */
+export function usePublishDialog(): { dialog: ComponentChild; open: () => Promise<void> } {
+  const [loaded, setLoaded] = useState<{ Dialog: Dialog } | null>(null);
+  const open = async () => setLoaded({ Dialog: (await import("./publish-dialog")).PublishDialog });
+  return { dialog: loaded && <loaded.Dialog onClose={() => setLoaded(null)} />, open };
 }

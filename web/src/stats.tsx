@@ -3,6 +3,8 @@ import { smooth, type StreamClock } from "./player/latency";
 import type { Latency } from "./player/player";
 import { ahead, ranges } from "./player/spans";
 import type { PlayerRef, VideoRef } from "./use-live";
+import { describe } from "./webrtc/figures";
+import type { Incoming } from "./webrtc/incoming";
 
 const intervalMs = 1000;
 
@@ -31,13 +33,24 @@ export function Stats({ video, player, clock }: StatsProps) {
       const measured = player.current?.latency(newest.current) ?? null;
       latency = smooth(latency, measured?.seconds ?? null);
       if (measured && latency !== null) parts.push(`${latency.toFixed(1)} s behind${caveats[measured.by]}`);
-      parts.push(`${ahead(ranges(v.buffered), v.currentTime).toFixed(1)} s buffered`);
+      const figures = player.current?.figures;
+      if (figures) parts.push(...received(figures));
+      else parts.push(`${ahead(ranges(v.buffered), v.currentTime).toFixed(1)} s buffered`);
       setLine(v.readyState ? parts.join(" · ") : "");
     }, intervalMs);
     return () => clearInterval(timer);
   }, []);
 
   return <p class="stats">{line}</p>;
+}
+
+/** What WebRTC tells beyond the other ways. */
+function received(figures: Incoming): string[] {
+  const { freezes, frozen, held } = figures;
+  const parts = [...describe(figures), freezes === 1 ? "1 freeze" : `${freezes} freezes`];
+  if (frozen > 0) parts.push(`${frozen.toFixed(1)} s frozen`);
+  if (held !== null) parts.push(`${Math.round(held * 1000)} ms buffered`);
+  return parts;
 }
 
 // What is not in the figure.

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { encodeName, mediaUrls, playFrom, playSearch, serverAndKey, splitToken, streamUrl } from "./urls";
+import { basic, encodeName, mediaUrls, playFrom, playSearch, serverAndKey, splitToken, streamUrl } from "./urls";
 
 describe("encodeName", () => {
   it.each([
@@ -35,6 +35,8 @@ describe("serverAndKey", () => {
     ["rtmp://h:1935/test", "rtmp://h:1935", "test"],
   ])("%s", (url, server, key) => expect(serverAndKey(url)).toEqual({ server, key }));
 });
+
+it("makes a header of a user", () => expect(basic("ann", "pä:ss")).toBe("Basic YW5uOnDDpDpzcw=="));
 
 describe("deep links", () => {
   it.each(["live/test", "a&b/c=d", "x+y", "100%", "a#b?c", "a&via=hls"])("%s survives", (name) => {

@@ -32,6 +32,11 @@ export function serverAndKey(url: string): { server: string; key: string } {
   return { server: url.slice(0, slash), key: url.slice(slash + 1) };
 }
 
+/** The Authorization header of a user (RFC 7617). */
+export function basic(user: string, password: string): string {
+  return `Basic ${btoa(String.fromCharCode(...new TextEncoder().encode(`${user}:${password}`)))}`;
+}
+
 /** A stream in the player. */
 export interface Playing {
   name: string;

@@ -3,6 +3,7 @@ import type { Stream, Track } from "./api";
 import { capabilities, choose, plan, type Option } from "./player/choose";
 import { Player, type PlayerStatus } from "./player/player";
 import type { Libraries } from "./player/transport";
+import { allWays } from "./player/ways";
 import { streamUrl, type Playing } from "./urls";
 
 export type VideoRef = { current: HTMLVideoElement | null };
@@ -40,7 +41,7 @@ export function useLive(video: VideoRef, { name, via }: Playing, stream: Stream 
   const known = useRef<Track[]>([]);
   if (stream?.tracks.length) known.current = stream.tracks;
   const options = choose(known.current, browser);
-  const key = JSON.stringify([name, via, listening, options]);
+  const key = JSON.stringify([name, via, listening, effects(options)]);
 
   useEffect(() => {
     if (!settled) return;
@@ -62,4 +63,12 @@ export function useLive(video: VideoRef, { name, via }: Playing, stream: Stream 
   const silent = plan(options, { via }).length === 0 && plan(options, { via, listen: true }).length > 0;
   const listen = silent && !listening ? () => setListening(true) : undefined;
   return { status, options, player, listen };
+}
+
+/** What a player that plays is begun anew for: not for a doubt that is over. */
+function effects(options: Option[]): unknown {
+  return allWays.map((way) => {
+    const { kinds, verdict, note } = options.find((o) => o.way === way)!;
+    return [kinds, verdict, note];
+  });
 }

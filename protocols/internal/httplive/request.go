@@ -32,8 +32,10 @@ func WriteError(w http.ResponseWriter, err error) {
 	switch why {
 	case reason.BadRequest, reason.BadName:
 		status = http.StatusBadRequest
-	case reason.StreamNotFound:
+	case reason.StreamNotFound, reason.StreamEnded:
 		status = http.StatusNotFound
+	case reason.StreamBusy:
+		status = http.StatusConflict
 	case reason.LimitReached, reason.Shutdown, reason.Kicked:
 		status = http.StatusServiceUnavailable
 	case reason.Unsupported:

@@ -70,7 +70,7 @@ func (l *lab) startWeir(ctx context.Context, cores string, settings ...string) (
 		return nil, err
 	}
 	env := append(environment(), "GOMAXPROCS="+strconv.Itoa(1+strings.Count(cores, ",")),
-		"WEIR_RTMP_LISTEN="+s.rtmp, "WEIR_RTMP_TLS_LISTEN=off", "WEIR_RTSP_LISTEN=off", "WEIR_HTTP_LISTEN="+s.http, "WEIR_LOG_LEVEL=warn")
+		"WEIR_RTMP_LISTEN="+s.rtmp, "WEIR_RTMP_TLS_LISTEN=off", "WEIR_RTSP_LISTEN=off", "WEIR_WEBRTC_LISTEN=off", "WEIR_HTTP_LISTEN="+s.http, "WEIR_LOG_LEVEL=warn")
 	if s.process, err = l.start(cores, l.dir, append(env, settings...), program, "serve"); err != nil {
 		return nil, err
 	}

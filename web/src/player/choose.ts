@@ -1,13 +1,15 @@
 // Which ways can play a stream in this browser, and which is taken.
 
 import type { Track } from "../api";
-import { carries, mseType } from "./codecs";
-import { allWays, ways, type Kinds, type Way } from "./ways";
+import { carries, hasBFrames, mseType, rtpType } from "./codecs";
+import { allWays, ways, type Container, type Kinds, type Way } from "./ways";
 
 /** What a browser can do. */
 export interface Capabilities {
   /** The test of Media Source Extensions, null if the browser has none. */
   isTypeSupported: ((type: string) => boolean) | null;
+  /** What it receives by WebRTC, as rtpType names it; null if it has no WebRTC. */
+  receives: ReadonlySet<string> | null;
   /** It plays HLS playlists by itself. */
   nativeHls: boolean;
 }
@@ -24,6 +26,8 @@ export interface Option {
   verdict: "play" | "listen" | "nothing";
   /** What is left out and why; empty if nothing. */
   note: string;
+  /** What may be left out, so that ways come first that do without; empty if nothing. */
+  doubt: string;
 }
 
 /** The tracks that a player gets unless it asks for others: the first of a kind. */
@@ -32,44 +36,64 @@ function played(tracks: Track[]): Track[] {
 }
 
 /**
- * What each way makes of the stream, best first: those that play all of it,
- * then those that leave something out, then those that cannot play it; among
- * equals the one of less delay. A stream without tracks, as far as is known, is
- * worth a try.
+ * What each way makes of the stream, best first: those that play all of it, then
+ * those that may leave something out, then those that do, then those that cannot
+ * play it; among equals the one of less delay. A stream without tracks, as far as
+ * is known, is worth a try.
  */
 export function choose(tracks: Track[], browser: Capabilities): Option[] {
   const media = played(tracks);
   const options = allWays.map((way) => judge(way, media, browser));
-  const rank = ({ verdict, note }: Option) => ["play", "listen", "nothing"].indexOf(verdict) * 2 + (note ? 1 : 0);
+  const rank = ({ verdict, note, doubt }: Option) => ["play", "listen", "nothing"].indexOf(verdict) * 3 + (note ? 2 : doubt ? 1 : 0);
   return options.sort((a, b) => rank(a) - rank(b));
 }
 
 function judge(way: Way, media: Track[], browser: Capabilities): Option {
   const { container } = ways[way];
   const both = { audio: true, video: true };
-  const impossible = (note: string): Option => ({ way, kinds: both, verdict: "nothing", note });
-  if (!browser.isTypeSupported) {
-    if (way === "hls" && browser.nativeHls) return { way, kinds: both, verdict: "play", note: "" };
-    return impossible("This browser has no Media Source Extensions.");
+  const decodes = decoder(container, browser);
+  if (!decodes) {
+    if (way === "hls" && browser.nativeHls) return { way, kinds: both, verdict: "play", note: "", doubt: "" };
+    const note = `This browser has no ${container === "WebRTC" ? "WebRTC" : "Media Source Extensions"}.`;
+    return { way, kinds: both, verdict: "nothing", note, doubt: "" };
   }
-  const supported = browser.isTypeSupported;
   const missing = media.filter((t) => !carries(container, t));
-  const undecodable = media.filter((t) => !missing.includes(t) && !supported(mseType(t, container)!));
+  const undecodable = media.filter((t) => !missing.includes(t) && !decodes(t));
   const refused = [...missing, ...undecodable];
+  const kept = media.length > 0 ? media.filter((t) => !refused.includes(t)) : null;
+  const reordered = container === "WebRTC" ? reordering(kept) : false;
   const note = [
     undecodable.length > 0 && `This browser cannot play ${names(undecodable)}.`,
     missing.length > 0 && `Browsers cannot play ${names(missing)} from ${container}.`,
+    reordered && "B-frames are left out: set bframes=0 in the encoder.",
   ];
+  // Of WebRTC only what there is is asked for, so that what is not sent is noticed.
+  const fetches = (kind: Track["kind"]) =>
+    container === "WebRTC" && kept ? kept.some((t) => t.kind === kind) : !refused.some((t) => t.kind === kind);
   const option = (verdict: Option["verdict"]): Option => ({
     way,
-    kinds: { audio: !refused.some((t) => t.kind === "audio"), video: !refused.some((t) => t.kind === "video") },
+    kinds: { audio: fetches("audio"), video: fetches("video") },
     verdict,
     note: note.filter(Boolean).join(" "),
+    doubt: reordered === null ? "B-frames are left out, which this stream may have." : "",
   });
   if (refused.length > 0 && refused.length === media.length) return option("nothing");
   // A playlist cannot be asked for less than it has.
   if (container === "HLS" && undecodable.length > 0) return option("nothing");
   return option(refused.some((t) => t.kind === "video") ? "listen" : "play");
+}
+
+/** How the browser is asked about the tracks of a container; null if it takes nothing from there. */
+function decoder(container: Container, { isTypeSupported, receives }: Capabilities): ((t: Track) => boolean) | null {
+  if (container === "WebRTC") return receives && ((t) => receives.has(rtpType(t)!));
+  return isTypeSupported && ((t) => isTypeSupported(mseType(t, container)!));
+}
+
+/** Whether the picture among these tracks has B-frames; null if that is not known, as of tracks that are not. */
+function reordering(tracks: Track[] | null): boolean | null {
+  if (!tracks) return null;
+  const video = tracks.find((t) => t.kind === "video");
+  return video ? hasBFrames(video) : false;
 }
 
 function names(tracks: Track[]): string {
@@ -101,9 +125,10 @@ export function refusal(options: Option[], { via }: Wishes): string {
 export function because(way: Way, { via }: Wishes, options: Option[], earlier: ReadonlyMap<Way, string>): string {
   const { label, merit } = ways[way];
   if (via) return `${label}, as you chose.`;
-  const before = allWays.slice(0, allWays.indexOf(way));
+  const before = allWays.filter((w) => w !== way && (earlier.has(w) || allWays.indexOf(w) < allWays.indexOf(way)));
   const reasons = before.flatMap((w) => {
-    const why = earlier.get(w) ?? options.find((o) => o.way === w)?.note;
+    const option = options.find((o) => o.way === w);
+    const why = earlier.get(w) ?? (option?.note || option?.doubt);
     return why ? [[why, w] as const] : [];
   });
   // One sentence holds for each way of a container.
@@ -116,8 +141,15 @@ export function capabilities(): Capabilities {
   const source = mediaSource();
   return {
     isTypeSupported: source ? (type) => source.isTypeSupported(type) : null,
+    receives: received(),
     nativeHls: document.createElement("video").canPlayType("application/vnd.apple.mpegurl") !== "",
   };
+}
+
+function received(): ReadonlySet<string> | null {
+  if (!("RTCPeerConnection" in globalThis)) return null;
+  const codecs = (["video", "audio"] as const).flatMap((kind) => RTCRtpReceiver.getCapabilities?.(kind)?.codecs ?? []);
+  return new Set(codecs.map((c) => c.mimeType.toLowerCase()));
 }
 
 /** Media Source Extensions of the browser; those of iPhones are managed. */

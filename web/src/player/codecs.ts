@@ -92,7 +92,44 @@ const inMP4 = new Set(["H264", "H265", "AV1", "VP9", "AAC", "MP3", "Opus", "FLAC
 
 /** Whether browsers could get a track out of a container. */
 export function carries(container: Container, track: Track): boolean {
+  if (container === "WebRTC") return rtpType(track) !== null;
   return (container === "FLV" ? fromFLV : inMP4).has(track.codec);
+}
+
+/** The profiles that WebRTC has decoders for: 8 bits, 4:2:0. */
+const rtpProfiles: Record<string, RegExp> = {
+  H264: /^($|Baseline|Constrained Baseline|Main|High( \d(\.\d)?)?$)/,
+  H265: /^($|Main( \d(\.\d)?)?( high tier)?$)/,
+  VP9: /^($|profile 0)/,
+  AV1: /^($|Main)/,
+  AAC: /^($|LC)/,
+};
+
+/** What WebRTC knows a codec of the server as. */
+const rtpTypes: Record<string, string> = {
+  H264: "video/h264",
+  H265: "video/h265",
+  VP8: "video/vp8",
+  VP9: "video/vp9",
+  AV1: "video/av1",
+  Opus: "audio/opus",
+  // The server sends it as Opus.
+  AAC: "audio/opus",
+  "G.711 A-law": "audio/pcma",
+  "G.711 mu-law": "audio/pcmu",
+};
+
+/** The type, in lower case, that a browser must receive by WebRTC to play a track; null if it cannot be sent. */
+export function rtpType(track: Track): string | null {
+  const fits = rtpProfiles[track.codec]?.test(track.profile ?? "") ?? true;
+  return (fits && rtpTypes[track.codec]) || null;
+}
+
+/** Whether pictures may be shown in another order than they are sent in; null if only the stream knows. */
+export function hasBFrames(track: Track): boolean | null {
+  if (track.codec !== "H264" && track.codec !== "H265") return false;
+  if (/^(Constrained )?Baseline/.test(track.profile ?? "")) return false; // it has none (ITU-T H.264, A.2.1)
+  return track.has_b_frames ?? null;
 }
 
 /** The type by which Media Source Extensions know a track; null if they have none. */

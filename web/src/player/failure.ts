@@ -45,10 +45,14 @@ const reasons: Record<string, Failure> = {
   unsupported: unsendable,
 };
 
+/** What a reason of the server means; undefined if viewers have no use for it. */
+export function reasonFailure(reason: string): Failure | undefined {
+  return Object.hasOwn(reasons, reason) ? reasons[reason] : undefined;
+}
+
 /** What the end of a WebSocket means that was open; `reason` is that of its close frame. */
 export function closeFailure(reason: string): Failure {
-  if (Object.hasOwn(reasons, reason)) return reasons[reason]!;
-  return again(reason ? `The server closes the connection: ${reason.replaceAll("_", " ")}.` : "The connection broke.");
+  return reasonFailure(reason) ?? again(reason ? `The server closes the connection: ${reason.replaceAll("_", " ")}.` : "The connection broke.");
 }
 
 /** Media that the browser cannot make sense of. */

@@ -19,12 +19,12 @@ const config: Mpegts.Config = {
 };
 
 /** HTTP-FLV and WS-FLV by mpegts.js. */
-export const openFlv: Open = async (video, url, events, libraries) => new FlvTransport(video, url, events, await libraries.mpegts());
+export const openFlv: Open = async (video, { url }, events, libraries) => new FlvTransport(video, url, events, await libraries.mpegts());
 
 class FlvTransport implements Transport {
   startMs: number | null = null;
   readonly shownDate = null;
-  readonly live = true;
+  readonly delivery = "frames";
   private readonly player: Mpegts.Player;
   private stopped = false;
   private closed: Failure | null = null;

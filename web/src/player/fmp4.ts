@@ -11,12 +11,12 @@ import type { Open, Transport, TransportEvents } from "./transport";
 const marginSeconds = 1;
 
 /** WS-fMP4, by Media Source Extensions alone. */
-export const openFmp4: Open = async (video, url, events) => new Fmp4Transport(video, url, events);
+export const openFmp4: Open = async (video, { url }, events) => new Fmp4Transport(video, url, events);
 
 class Fmp4Transport implements Transport {
   startMs: number | null = null;
   readonly shownDate = null;
-  readonly live = true;
+  readonly delivery = "frames";
   private readonly source: MediaSource;
   private readonly socket: WebSocket;
   private stopped = false;

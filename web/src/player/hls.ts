@@ -16,18 +16,18 @@ const config: Partial<HlsConfig> = {
 };
 
 /** HLS by hls.js, with parts. */
-export const openLowLatencyHls: Open = async (video, url, events, libraries) =>
+export const openLowLatencyHls: Open = async (video, { url }, events, libraries) =>
   new HlsTransport(video, url, events, await libraries.hls(), true);
 
 /** HLS by hls.js, segment by segment; by the browser where that can and Media Source is missing. */
-export const openHls: Open = async (video, url, events, libraries) =>
+export const openHls: Open = async (video, { url }, events, libraries) =>
   mediaSource()
     ? new HlsTransport(video, url, events, await libraries.hls(), false)
     : new NativeHlsTransport(video, url, events);
 
 class HlsTransport implements Transport {
   startMs: number | null = null;
-  readonly live = false;
+  readonly delivery = "pieces";
   private readonly hls: Hls;
   private stopped = false;
   private recovered = false;
@@ -81,7 +81,7 @@ class HlsTransport implements Transport {
 
 class NativeHlsTransport implements Transport {
   readonly startMs = null;
-  readonly live = false;
+  readonly delivery = "pieces";
 
   constructor(
     private readonly video: HTMLVideoElement & { getStartDate?: () => Date },

@@ -1,8 +1,9 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import type { Incoming } from "../webrtc/incoming";
 import type { Option } from "./choose";
 import { again, doubtful, never, notThisWay, type Failure } from "./failure";
 import { Player, type PlayerStatus } from "./player";
-import type { Libraries, Transport, TransportEvents } from "./transport";
+import type { Libraries, Source, Transport, TransportEvents } from "./transport";
 import type { Way } from "./ways";
 
 /** One connection, as a test drives it. */
@@ -10,20 +11,22 @@ interface Fake {
   url: string;
   events: TransportEvents;
   stopped: boolean;
+  figures: Incoming | null;
 }
 
 const { opened, open } = vi.hoisted(() => {
   const opened: Fake[] = [];
-  const open = (live: boolean) => async (_: unknown, url: string, events: TransportEvents): Promise<Transport> => {
-    const fake: Fake = { url, events, stopped: false };
+  const open = (delivery: Transport["delivery"]) => async (_: unknown, { url }: Source, events: TransportEvents): Promise<Transport> => {
+    const fake: Fake = { url, events, stopped: false, figures: null };
     opened.push(fake);
-    return { startMs: 0, shownDate: null, live, stop: () => (fake.stopped = true) };
+    return { startMs: 0, shownDate: null, delivery, get figures() { return fake.figures; }, stop: () => (fake.stopped = true) };
   };
   return { opened, open };
 });
-vi.mock("./fmp4", () => ({ openFmp4: open(true) }));
-vi.mock("./flv", () => ({ openFlv: open(true) }));
-vi.mock("./hls", () => ({ openHls: open(false), openLowLatencyHls: open(false) }));
+vi.mock("./whep", () => ({ openWhep: open("tracks") }));
+vi.mock("./fmp4", () => ({ openFmp4: open("frames") }));
+vi.mock("./flv", () => ({ openFlv: open("frames") }));
+vi.mock("./hls", () => ({ openHls: open("pieces"), openLowLatencyHls: open("pieces") }));
 
 /** What the player uses of a <video>. */
 class FakeVideo extends EventTarget {
@@ -65,7 +68,7 @@ class FakeVideo extends EventTarget {
   }
 }
 
-const option = (way: Way): Option => ({ way, kinds: { audio: true, video: true }, verdict: "play", note: "" });
+const option = (way: Way): Option => ({ way, kinds: { audio: true, video: true }, verdict: "play", note: "", doubt: "" });
 
 describe("Player", () => {
   let video: FakeVideo;
@@ -100,7 +103,7 @@ describe("Player", () => {
 
   it("takes the ways in their order and says why", async () => {
     await start([option("wsmp4"), option("httpflv"), option("hls")]);
-    expect(status).toMatchObject({ state: "connecting", way: "wsmp4", why: "WS-fMP4 is the way of least delay." });
+    expect(status).toMatchObject({ state: "connecting", way: "wsmp4", why: "WS-fMP4 is of little delay and has every frame." });
     await end(notThisWay("The server does not offer it."));
     expect(status.why).toBe("HTTP-FLV is of little delay and plain HTTP. WS-fMP4: The server does not offer it.");
     await end(doubtful("The stream could not be decoded."));
@@ -232,6 +235,41 @@ describe("Player", () => {
       expect(status.state).toBe("playing");
     }
     expect(await aheadAtRest()).toBeLessThanOrEqual(1);
+  });
+
+  it("tells that nothing comes for tracks, though they play silence, and that it comes again", async () => {
+    await start([option("whep"), option("wsmp4")]);
+    const [whep] = opened;
+    whep!.figures = { arrives: true } as Incoming;
+    await video.advance(4);
+    expect([status.state, video.playbackRate]).toEqual(["playing", 1]);
+    whep!.figures = { arrives: false } as Incoming;
+    for (let i = 0; i < 9; i++) {
+      video.currentTime += 0.25;
+      await vi.advanceTimersByTimeAsync(250);
+    }
+    expect(status).toMatchObject({ state: "waiting", message: "Waiting for the stream…" });
+    whep!.figures = { arrives: true } as Incoming;
+    video.currentTime += 0.25;
+    await vi.advanceTimersByTimeAsync(250);
+    expect(status.state).toBe("playing");
+    whep!.figures = { arrives: false } as Incoming;
+    await vi.advanceTimersByTimeAsync(20_500);
+    expect(status).toMatchObject({ state: "waiting", message: "No media arrives. Trying again…", way: "whep" });
+  });
+
+  it("takes another way for what one does not send, and goes without if there is none", async () => {
+    await start([option("whep"), option("wsmp4")]);
+    opened[0]!.events.lacks("The server sends no sound.");
+    await vi.advanceTimersByTimeAsync(0);
+    expect(status).toMatchObject({ way: "wsmp4", note: "" });
+    expect(status.why).toContain("WebRTC: The server sends no sound.");
+    player.stop();
+    opened.length = 0;
+    await start([{ ...option("whep"), note: "B-frames are left out." }], "whep");
+    opened[0]!.events.lacks("The server sends no sound.");
+    expect(status).toMatchObject({ way: "whep", note: "B-frames are left out. The server sends no sound." });
+    expect(opened[0]!.stopped).toBe(false);
   });
 
   it("goes on without sound where the browser refuses it", async () => {

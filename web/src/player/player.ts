@@ -1,14 +1,16 @@
 import { backoff } from "../backoff";
+import type { Incoming } from "../webrtc/incoming";
 import { because, plan, refusal, type Option, type Wishes } from "./choose";
-import { again, type Failure } from "./failure";
+import { again, notThisWay, type Failure } from "./failure";
 import { openFlv } from "./flv";
 import { openFmp4 } from "./fmp4";
 import { openHls, openLowLatencyHls } from "./hls";
 import { ArrivalClock, behind, type StreamClock } from "./latency";
 import { Pace } from "./pace";
 import { afterGap, ahead, ranges } from "./spans";
-import type { Libraries, Open, Transport } from "./transport";
+import type { Libraries, Open, Transport, TransportEvents } from "./transport";
 import { wayUrl, type Way } from "./ways";
+import { openWhep } from "./whep";
 
 export type PlayerState = "connecting" | "playing" | "waiting" | "error";
 
@@ -35,7 +37,7 @@ export interface Latency {
   by: "server" | "date" | "arrival";
 }
 
-const openers: Record<Way, Open> = { wsmp4: openFmp4, httpflv: openFlv, wsflv: openFlv, llhls: openLowLatencyHls, hls: openHls };
+const openers: Record<Way, Open> = { whep: openWhep, wsmp4: openFmp4, httpflv: openFlv, wsflv: openFlv, llhls: openLowLatencyHls, hls: openHls };
 
 const retryBaseMs = 500;
 const retryMaxMs = 10_000;
@@ -145,8 +147,13 @@ export class Player {
       if (seconds !== null) return { seconds, by: "server" };
     }
     if (shownDate !== null) return { seconds: Math.max(0, Date.now() - shownDate) / 1000, by: "date" };
-    const seconds = transport.live ? this.arrival.behind(video.currentTime, now) : null;
+    const seconds = transport.delivery === "frames" ? this.arrival.behind(video.currentTime, now) : (transport.figures?.held ?? null);
     return seconds === null ? null : { seconds, by: "arrival" };
+  }
+
+  /** What the connection measures of itself; null for ways that do not. */
+  get figures(): Incoming | null {
+    return this.transport?.figures ?? null;
   }
 
   private get option(): Option {
@@ -165,11 +172,12 @@ export class Player {
     const current = () => attempt === this.attempt && this.attempting && !this.stopped;
     const { way, kinds } = this.option;
     this.status("connecting", "Connecting…");
-    const events = {
-      ended: (why: Failure) => current() && this.end(why),
-      note: (text: string) => current() && this.remark(text),
+    const events: TransportEvents = {
+      ended: (why) => current() && this.end(why),
+      note: (text) => current() && this.remark(text),
+      lacks: (text) => current() && this.lack(text),
     };
-    openers[way](this.video, wayUrl(this.stream, way, kinds), events, this.libraries).then(
+    openers[way](this.video, { url: wayUrl(this.stream, way, kinds), kinds }, events, this.libraries).then(
       (transport) => {
         if (!current()) {
           transport.stop();
@@ -201,6 +209,11 @@ export class Player {
   private remark(text: string): void {
     this.note = text;
     this.status("connecting", "Connecting…");
+  }
+
+  private lack(text: string): void {
+    if (this.index + 1 < this.plan.length) this.end(notThisWay(text));
+    else this.remark([this.note, text].filter(Boolean).join(" "));
   }
 
   private end(why: Failure): void {
@@ -259,7 +272,7 @@ export class Player {
   private playing(): void {
     this.playedFrom ??= this.video.currentTime;
     const now = performance.now();
-    if (this.starvedAt !== null && now - this.starvedAt < jitterMs) this.pace.starved(now);
+    if (this.starvedAt !== null && now - this.starvedAt < jitterMs && this.transport?.delivery === "frames") this.pace.starved(now);
     this.starvedAt = null;
     this.status("playing", "");
   }
@@ -275,8 +288,10 @@ export class Player {
     const { video } = this;
     if (!this.attempting) return;
     const now = performance.now();
-    // A seek to where there is nothing is no progress.
-    const moved = video.currentTime !== this.lastTime && video.readyState > HTMLMediaElement.HAVE_METADATA;
+    // A seek to where there is nothing is no progress. Nor is the silence that
+    // browsers play when nothing comes for tracks; and pictures of tracks may stand
+    // in a page that nobody sees.
+    const moved = this.figures?.arrives ?? (video.currentTime !== this.lastTime && video.readyState > HTMLMediaElement.HAVE_METADATA);
     if (moved || video.paused) {
       this.lastTime = video.currentTime;
       this.lastAdvance = now;
@@ -285,18 +300,25 @@ export class Player {
     if (this.proven()) this.failures = 0;
     if (this.pausedAt !== null && now - this.pausedAt > pauseMs) this.rest("Paused.");
     else if (now - this.lastAdvance > this.patience()) this.end({ message: "No media arrives.", final: false, elsewhere: true });
-    else if (this.transport?.live) this.keepPace();
+    else if (this.transport?.delivery === "frames") this.keepPace();
+    else if (this.transport?.delivery === "tracks") this.keepWatch(moved, now);
+  }
+
+  // An element that plays tracks does not tell when nothing comes for them.
+  private keepWatch(moved: boolean, now: number): void {
+    if (this.starvedAt !== null && moved) this.playing();
+    else if (this.starvedAt === null && now - this.lastAdvance > jitterMs) this.starved();
   }
 
   private patience(): number {
-    if (this.playedFrom === null || this.transport?.live !== false) return stallMs;
+    if (this.playedFrom === null || this.transport?.delivery !== "pieces") return stallMs;
     return this.option.way === "llhls" ? partStallMs : segmentStallMs;
   }
 
   // Stays near the live edge, and goes on behind a gap.
   private keepPace(): void {
     const { video, transport } = this;
-    if (!transport?.live || video.readyState === HTMLMediaElement.HAVE_NOTHING) return;
+    if (transport?.delivery !== "frames" || video.readyState === HTMLMediaElement.HAVE_NOTHING) return;
     const now = performance.now();
     const spans = ranges(video.buffered);
     const newest = spans.at(-1)?.[1];

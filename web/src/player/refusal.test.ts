@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it, vi } from "vitest";
-import { refusedWith, whyRefused } from "./refusal";
+import { ApiError } from "../api";
+import { refusedWith, whyNotAnswered, whyRefused } from "./refusal";
 
 describe("refusedWith", () => {
   it.each([
@@ -9,6 +10,23 @@ describe("refusedWith", () => {
     [415, true, true],
     [503, false, false],
   ])("%d", (status, final, elsewhere) => expect(refusedWith(status)).toMatchObject({ final, elsewhere }));
+});
+
+describe("whyNotAnswered", () => {
+  const api = (status: number, code: string, message = "m") => new ApiError(status, code, message);
+  it.each([
+    ["WebRTC that is off", api(404, "not_found"), "The server does not offer it.", true, true],
+    ["a proxy that knows only GET", api(405, ""), "The server does not offer it.", true, true],
+    ["a stream that is not there", api(404, "stream_not_found"), "The stream is not live.", false, false],
+    ["who may not", api(401, "unauthorized"), "You are not allowed to play this stream.", true, false],
+    ["who may not, says a proxy", api(403, ""), "You are not allowed to play this stream.", true, false],
+    ["no codec in common", api(415, "unsupported", "the client cannot receive H265"),
+      "The server cannot send this stream so: the client cannot receive H265.", true, true],
+    ["a limit of WebRTC", api(503, "limit_reached"), "The server has as many WebRTC sessions as it may have.", false, true],
+    ["a fault", api(500, "internal_error", "it broke"), "The server answers: it broke.", false, true],
+    ["no server", new TypeError("Failed to fetch"), "The server cannot be reached.", false, false],
+    ["an answer that does not fit", new DOMException("no m-line"), "This browser cannot use the server's answer: no m-line", true, true],
+  ] as const)("%s", (_, err, message, final, elsewhere) => expect(whyNotAnswered(err)).toEqual({ message, final, elsewhere }));
 });
 
 describe("whyRefused", () => {

@@ -1,4 +1,5 @@
-import { again, doubtful, notThisWay, statusFailure, type Failure } from "./failure";
+import { ApiError } from "../api";
+import { again, doubtful, notThisWay, reasonFailure, statusFailure, type Failure } from "./failure";
 
 const timeoutMs = 5000;
 
@@ -16,11 +17,30 @@ export async function whyRefused(webSocketUrl: string): Promise<Failure> {
   }
 }
 
+const notOffered = notThisWay("The server does not offer it.");
+
+/** Why an offer of WebRTC got no answer that can be used; `err` is what exchange throws. */
+export function whyNotAnswered(err: unknown): Failure {
+  if (err instanceof ApiError) {
+    const { status, code, message } = err;
+    if (code === "unsupported") return notThisWay(`The server cannot send this stream so: ${message}.`);
+    if (code === "limit_reached") return doubtful("The server has as many WebRTC sessions as it may have.");
+    const known = reasonFailure(code);
+    if (known) return known;
+    // Of a stream that is not there the server gives the reason.
+    if ([404, 405, 501].includes(status)) return notOffered;
+    if (status === 401 || status === 403) return statusFailure(status);
+    return doubtful(`The server answers: ${message}.`);
+  }
+  if (err instanceof DOMException) return notThisWay(`This browser cannot use the server's answer: ${err.message}`);
+  return again("The server cannot be reached.");
+}
+
 /** What it means that plain HTTP answers with `status` where a WebSocket does not open. */
 export function refusedWith(status: number): Failure {
   // A WebSocket waits for a stream that is not there. So this is a server, or
   // something before it, without WebSocket at this address.
-  if (status === 404) return notThisWay("The server does not offer it.");
+  if (status === 404) return notOffered;
   if (status < 400) return doubtful("Something between here and the server refuses WebSockets.");
   return statusFailure(status);
 }

@@ -3,6 +3,7 @@ import { allWays, wayFrom, wayUrl } from "./ways";
 
 describe("wayUrl", () => {
   it.each([
+    ["https://h/live/demo?token=x", "whep", false, true, "https://h/live/demo/whep?token=x"],
     ["http://h:8080/live/demo", "wsmp4", true, true, "ws://h:8080/live/demo.mp4"],
     ["https://h/a%20b", "wsmp4", false, true, "wss://h/a%20b.mp4?audio=0"],
     ["http://h/live/demo", "httpflv", true, true, "http://h/live/demo.flv"],

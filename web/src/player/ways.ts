@@ -1,10 +1,10 @@
 // The ways in which a browser gets a stream from the server.
 
 /** A way, by the server's name of the protocol; Low-Latency HLS is apart from HLS. */
-export type Way = "wsmp4" | "httpflv" | "wsflv" | "llhls" | "hls";
+export type Way = "whep" | "wsmp4" | "httpflv" | "wsflv" | "llhls" | "hls";
 
 /** The container that a way brings. */
-export type Container = "MP4" | "FLV" | "HLS";
+export type Container = "WebRTC" | "MP4" | "FLV" | "HLS";
 
 interface WayInfo {
   label: string;
@@ -17,7 +17,8 @@ interface WayInfo {
 
 /** The ways by the delay that they bring, least first. docs/player.md says why. */
 export const ways: Record<Way, WayInfo> = {
-  wsmp4: { label: "WS-fMP4", container: "MP4", extension: ".mp4", webSocket: true, merit: "the way of least delay" },
+  whep: { label: "WebRTC", container: "WebRTC", extension: "/whep", webSocket: false, merit: "the way of least delay" },
+  wsmp4: { label: "WS-fMP4", container: "MP4", extension: ".mp4", webSocket: true, merit: "of little delay and has every frame" },
   httpflv: { label: "HTTP-FLV", container: "FLV", extension: ".flv", webSocket: false, merit: "of little delay and plain HTTP" },
   wsflv: { label: "WS-FLV", container: "FLV", extension: ".flv", webSocket: true, merit: "of little delay" },
   llhls: { label: "LL-HLS", container: "HLS", extension: "/index.m3u8", webSocket: false, merit: "about a second behind, and passes every cache" },
@@ -48,7 +49,9 @@ export function wayUrl(stream: string, way: Way, kinds: Kinds = { audio: true, v
   const url = new URL(stream);
   url.pathname = url.pathname.replace(/\/$/, "") + extension;
   url.hash = "";
-  if (container === "HLS") {
+  if (container === "WebRTC") {
+    // What is wanted is in the offer.
+  } else if (container === "HLS") {
     // Whatever the server's default is: browsers play this one without remuxing.
     url.searchParams.set("format", "fmp4");
   } else {

@@ -7,6 +7,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"io"
+	"log/slog"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -57,7 +58,8 @@ type Rig struct {
 	TLS   string
 	Pub   *bus.Publisher
 
-	time int64
+	service plugin.Service
+	time    int64
 }
 
 // New starts a server of protocol c. It ends with the test.
@@ -69,20 +71,21 @@ func New(t *testing.T, c plugin.Config, o Options) *Rig {
 		limits.Wait = o.Wait
 	}
 	h := &plugin.Host{
-		Bus: bus.New(limits), Delivery: fanout.New(fanout.DefaultLimits()),
+		Log: slog.New(slog.DiscardHandler), Bus: bus.New(limits), Delivery: fanout.New(fanout.DefaultLimits()),
 		Sessions: session.NewRegistry(session.Options{}), Auth: authorizer(t, o.Users), Metrics: prometheus.NewRegistry(),
 	}
 	web := httpserver.NewConfig()
 	web.Listen, web.TLSListen = "127.0.0.1:0", "127.0.0.1:0"
 	web.Certificate, web.Key = tlsfiletest.Write(t, t.TempDir(), "test")
 	h.HTTP = httpserver.New(httpserver.Options{Config: web, Sessions: h.Sessions})
-	if _, err := c.Start(h); err != nil {
+	service, err := c.Start(h)
+	if err != nil {
 		t.Fatal(err)
 	}
 	if err := h.HTTP.Start(); err != nil {
 		t.Fatal(err)
 	}
-	r := &Rig{T: t, Host: h, Plain: "http://" + h.HTTP.Addr().String(), TLS: "https://" + h.HTTP.TLSAddr().String()}
+	r := &Rig{T: t, Host: h, service: service, Plain: "http://" + h.HTTP.Addr().String(), TLS: "https://" + h.HTTP.TLSAddr().String()}
 	t.Cleanup(r.close)
 	return r
 }
@@ -109,7 +112,7 @@ func authorizer(t *testing.T, users string) auth.Authorizer {
 func (r *Rig) close() {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	if err := errors.Join(r.Host.Sessions.Shutdown(ctx), r.Host.HTTP.Shutdown(ctx)); err != nil {
+	if err := errors.Join(r.Host.Sessions.Shutdown(ctx), r.Host.HTTP.Shutdown(ctx), r.service.Close(ctx)); err != nil {
 		r.T.Error(err)
 	}
 	r.Host.Bus.Close(reason.Shutdown)

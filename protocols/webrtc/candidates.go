@@ -1,0 +1,167 @@
+package webrtc
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/pion/ice/v4"
+	"github.com/pion/sdp/v3"
+	pion "github.com/pion/webrtc/v4"
+)
+
+// resolveTimeout bounds the lookup of the names in webrtc.hosts.
+const resolveTimeout = 2 * time.Second
+
+// addCandidates replaces the candidates of an answer by those under which this
+// client can reach us, and says that there are no more. What the client sends to
+// any of them arrives at the one port, where the library tells sessions apart by
+// their names (RFC 8445, 5.3), whatever the address was.
+func (s *Server) addCandidates(answer string, reached netip.AddrPort) (string, error) {
+	var d sdp.SessionDescription
+	if err := d.UnmarshalString(answer); err != nil {
+		return "", fmt.Errorf("our answer: %w", err)
+	}
+	lines, err := s.candidates(reached)
+	if err != nil {
+		return "", err
+	}
+	bundled := true
+	for _, m := range d.MediaDescriptions {
+		m.Attributes = slices.DeleteFunc(m.Attributes, func(a sdp.Attribute) bool { return a.IsICECandidate() || a.Key == sdp.AttrKeyEndOfCandidates })
+		if !bundled {
+			continue
+		}
+		bundled = false // all others share its transport
+		for _, line := range lines {
+			m.Attributes = append(m.Attributes, sdp.NewAttribute(sdp.AttrKeyCandidate, line))
+		}
+		m.Attributes = append(m.Attributes, sdp.NewPropertyAttribute(sdp.AttrKeyEndOfCandidates))
+	}
+	out, err := d.Marshal()
+	return string(out), err
+}
+
+// candidates returns the candidates for a client that reached us at an address,
+// that one first.
+func (s *Server) candidates(reached netip.AddrPort) (lines []string, err error) {
+	port := s.udp.LocalAddr().(*net.UDPAddr).Port
+	for i, a := range s.addresses(reached.Addr()) {
+		c, err := ice.NewCandidateHost(&ice.CandidateHostConfig{Network: "udp", Address: a.String(), Port: port, Component: ice.ComponentRTP, Priority: priority(126, i)})
+		if err != nil {
+			return nil, err
+		}
+		lines = append(lines, c.Marshal())
+		if !s.config.TCP {
+			continue
+		}
+		c, err = ice.NewCandidateHost(&ice.CandidateHostConfig{
+			Network: "tcp", Address: a.String(), Port: port, Component: ice.ComponentRTP, TCPType: ice.TCPTypePassive, Priority: priority(90, i),
+		})
+		if err != nil {
+			return nil, err
+		}
+		lines = append(lines, c.Marshal())
+	}
+	return lines, nil
+}
+
+// priority makes a candidate's priority of a preference for its type and its
+// place among those (RFC 8445, 5.1.2.1).
+func priority(preference, place int) uint32 {
+	const localMost, componentRTP = 65535, 1
+	return uint32(preference)<<24 | uint32(localMost-place)<<8 | (256 - componentRTP)
+}
+
+// addresses returns where clients may reach us: where this one did, the
+// configured hosts, and the addresses of interfaces.
+func (s *Server) addresses(reached netip.Addr) (list []netip.Addr) {
+	add := func(a netip.Addr) {
+		if a = a.Unmap().WithZone(""); a.IsValid() && !slices.Contains(list, a) && s.hears(a) {
+			list = append(list, a)
+		}
+	}
+	add(reached)
+	for _, h := range s.config.Hosts {
+		for _, a := range resolve(h) {
+			add(a)
+		}
+	}
+	bound := s.udp.LocalAddr().(*net.UDPAddr).AddrPort().Addr()
+	switch {
+	case !bound.IsUnspecified():
+		add(bound)
+	case s.config.Interfaces:
+		for _, a := range interfaces() {
+			add(a)
+		}
+	}
+	return list
+}
+
+// hears reports whether the socket gets what is sent to an address of its family.
+func (s *Server) hears(a netip.Addr) bool {
+	bound := s.udp.LocalAddr().(*net.UDPAddr).AddrPort().Addr()
+	return bound.Is6() || a.Is4()
+}
+
+// resolve returns the addresses of a name, or of an address itself.
+func resolve(host string) []netip.Addr {
+	if a, err := netip.ParseAddr(host); err == nil {
+		return []netip.Addr{a}
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), resolveTimeout)
+	defer cancel()
+	list, _ := net.DefaultResolver.LookupNetIP(ctx, "ip", host) // a name that is not known now may be later
+	return list
+}
+
+// interfaces returns the addresses of this machine that others may know.
+func interfaces() (list []netip.Addr) {
+	all, _ := net.InterfaceAddrs() // without them there are the hosts
+	for _, a := range all {
+		if n, ok := a.(*net.IPNet); ok {
+			if ip, ok := netip.AddrFromSlice(n.IP); ok && !ip.IsLoopback() && !ip.IsLinkLocalUnicast() {
+				list = append(list, ip)
+			}
+		}
+	}
+	return list
+}
+
+// tried says in words which candidates there were.
+func (r *resource) tried() string {
+	list := func(d *pion.SessionDescription) (out []string) {
+		var parsed sdp.SessionDescription
+		if d == nil || parsed.UnmarshalString(d.SDP) != nil {
+			return nil
+		}
+		for _, m := range parsed.MediaDescriptions {
+			for _, a := range m.Attributes {
+				if c, err := ice.UnmarshalCandidate(a.Value); a.IsICECandidate() && err == nil {
+					out = append(out, fmt.Sprintf("%s:%d/%s", c.Address(), c.Port(), c.NetworkType().NetworkShort()))
+				}
+			}
+		}
+		return out
+	}
+	theirs := append(list(r.pc.RemoteDescription()), r.trickled()...)
+	var ours []string
+	for _, a := range r.server.addresses(r.reached.Addr()) {
+		ours = append(ours, a.String())
+	}
+	return fmt.Sprintf("tried: ours [%s], the client's [%s]", strings.Join(ours, " "), strings.Join(bounded(theirs), " "))
+}
+
+// bounded returns the first of a list that a stranger wrote.
+func bounded(list []string) []string {
+	const most = 16
+	if len(list) > most {
+		return append(list[:most:most], "…")
+	}
+	return list
+}

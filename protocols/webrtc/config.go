@@ -1,0 +1,122 @@
+package webrtc
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/weirmedia/weir/pkg/config"
+	"github.com/weirmedia/weir/pkg/plugin"
+)
+
+// Config is the section "webrtc".
+type Config struct {
+	// Listen is the address of the one port for media, by UDP and (if TCP) by
+	// ICE-TCP.
+	Listen config.Listen `yaml:"listen"`
+	TCP    bool          `yaml:"tcp"`
+	// Hosts are addresses or names under which clients reach the port, beside the
+	// one that they used for HTTP. Interfaces adds the addresses of this machine's
+	// interfaces.
+	Hosts      []string `yaml:"hosts"`
+	Interfaces bool     `yaml:"interfaces"`
+	// ICEServers are given to clients.
+	ICEServers []ICEServer `yaml:"ice_servers"`
+	// ConnectTimeout bounds the time from an offer until media can flow, and an
+	// outage later on.
+	ConnectTimeout config.Duration `yaml:"connect_timeout"`
+	// KeyframeInterval is how often publishers are asked for a key frame; 0 for
+	// only when a viewer needs one.
+	KeyframeInterval config.Duration `yaml:"keyframe_interval"`
+	// MaxLag is how far a player may fall behind before it skips to the newest key
+	// frame.
+	MaxLag config.Duration `yaml:"max_lag"`
+	// MaxSessions bounds publishers and players together.
+	MaxSessions int `yaml:"max_sessions"`
+}
+
+// ICEServer is a STUN or TURN server that clients may use.
+type ICEServer struct {
+	// URL is stun:…, turn:… or turns:… (RFC 7064, RFC 7065).
+	URL string `yaml:"url"`
+	// Username and Credential are handed out as they are; with Secret, which the
+	// TURN server knows too, each client gets its own for a day.
+	Username   string        `yaml:"username"`
+	Credential config.Secret `yaml:"credential"`
+	Secret     config.Secret `yaml:"secret"`
+}
+
+var _ plugin.Config = (*Config)(nil)
+
+const (
+	minConnectTimeout = config.Duration(time.Second)
+	maxConnectTimeout = config.Duration(5 * time.Minute)
+	minKeyframe       = config.Duration(500 * time.Millisecond)
+	minLag            = config.Duration(500 * time.Millisecond)
+	maxLag            = config.Duration(time.Minute)
+)
+
+// New returns the defaults.
+func New() plugin.Config {
+	return &Config{
+		Listen:         ":8189",
+		TCP:            true,
+		Interfaces:     true,
+		ConnectTimeout: config.Duration(15 * time.Second),
+		// Browsers send a key frame only if they are asked; HLS and viewers who join
+		// need them.
+		KeyframeInterval: config.Duration(2 * time.Second),
+		MaxLag:           config.Duration(2 * time.Second),
+		MaxSessions:      10000,
+	}
+}
+
+// Validate reports the first setting that cannot be used.
+func (c *Config) Validate() error {
+	switch {
+	case c.ConnectTimeout < minConnectTimeout || c.ConnectTimeout > maxConnectTimeout:
+		return fmt.Errorf("connect_timeout: must be %v..%v, is %v", minConnectTimeout, maxConnectTimeout, c.ConnectTimeout)
+	case c.KeyframeInterval != 0 && c.KeyframeInterval < minKeyframe:
+		return fmt.Errorf("keyframe_interval: must be 0 or at least %v, is %v", minKeyframe, c.KeyframeInterval)
+	case c.MaxLag < minLag || c.MaxLag > maxLag:
+		return fmt.Errorf("max_lag: must be %v..%v, is %v", minLag, maxLag, c.MaxLag)
+	case c.MaxSessions < 1:
+		return fmt.Errorf("max_sessions: must be at least 1, is %d", c.MaxSessions)
+	}
+	for i, h := range c.Hosts {
+		if h == "" || strings.ContainsAny(h, "/ \t[]") {
+			return fmt.Errorf("hosts[%d]: must be an address or a name without port, is %q", i, h)
+		}
+	}
+	for i, s := range c.ICEServers {
+		if err := s.check(); err != nil {
+			return fmt.Errorf("ice_servers[%d]: %w", i, err)
+		}
+	}
+	return nil
+}
+
+func (s *ICEServer) check() error {
+	u, err := url.Parse(s.URL)
+	if err != nil || u.Opaque == "" || u.Scheme != "stun" && u.Scheme != "stuns" && u.Scheme != "turn" && u.Scheme != "turns" {
+		return fmt.Errorf("url: must be like stun:HOST:PORT or turn:HOST:PORT, is %q", s.URL)
+	}
+	if s.Secret != "" && (s.Username != "" || s.Credential != "") {
+		return errors.New("secret: takes the place of username and credential")
+	}
+	return nil
+}
+
+// Start implements plugin.Config.
+func (c *Config) Start(h *plugin.Host) (plugin.Service, error) {
+	s, err := newServer(c, h)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.start(); err != nil {
+		return nil, err
+	}
+	return s, nil
+}

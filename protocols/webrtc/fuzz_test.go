@@ -1,0 +1,106 @@
+package webrtc
+
+import (
+	"net/netip"
+	"strings"
+	"testing"
+
+	"github.com/pion/sdp/v3"
+)
+
+// browserOffer is the beginning of what Chromium offers.
+const browserOffer = "v=0\r\no=- 1 2 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\na=group:BUNDLE 0 1\r\n" +
+	"m=video 9 UDP/TLS/RTP/SAVPF 96 97 102 103 45\r\nc=IN IP4 0.0.0.0\r\na=ice-ufrag:abcd\r\na=ice-pwd:0123456789012345678901\r\na=mid:0\r\n" +
+	"a=extmap:3 http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01\r\na=sendonly\r\na=rtcp-mux\r\n" +
+	"a=rtpmap:96 VP8/90000\r\na=rtcp-fb:96 nack pli\r\na=rtpmap:97 rtx/90000\r\na=fmtp:97 apt=96\r\n" +
+	"a=rtpmap:102 H264/90000\r\na=fmtp:102 level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42001f\r\n" +
+	"a=rtpmap:103 rtx/90000\r\na=fmtp:103 apt=102\r\na=rtpmap:45 AV1/90000\r\n" +
+	"m=audio 9 UDP/TLS/RTP/SAVPF 111\r\nc=IN IP4 0.0.0.0\r\na=mid:1\r\na=sendonly\r\na=rtpmap:111 opus/48000/2\r\n"
+
+// FuzzOffer: of whatever a client offers, what is chosen can be received.
+func FuzzOffer(f *testing.F) {
+	f.Add(browserOffer)
+	f.Fuzz(func(t *testing.T, text string) {
+		o, err := parseOffer(text)
+		if err != nil {
+			return
+		}
+		p := &publishing{}
+		if _, err := p.take(o); err != nil {
+			return
+		}
+		if len(p.inlets) == 0 || len(p.inlets) > maxMedias {
+			t.Fatalf("%d tracks", len(p.inlets))
+		}
+		for _, in := range p.inlets {
+			if in.demuxer.Codec() != in.codec.Codec {
+				t.Fatalf("%s as %s", in.codec.Codec, in.demuxer.Codec())
+			}
+		}
+	})
+}
+
+// FuzzFragment: what is taken from a fragment fits into an offer and an answer.
+func FuzzFragment(f *testing.F) {
+	f.Add("a=ice-ufrag:abcd\r\na=ice-pwd:0123456789012345678901\r\nm=audio 9 UDP/TLS/RTP/SAVPF 0\r\na=mid:0\r\na=candidate:1 1 udp 1 127.0.0.1 9 typ host\r\n")
+	f.Fuzz(func(t *testing.T, text string) {
+		fragment, err := parseFragment(text)
+		if err != nil {
+			return
+		}
+		var d sdp.SessionDescription
+		if err := d.UnmarshalString(browserOffer); err != nil {
+			t.Fatal(err)
+		}
+		renew(&d, fragment)
+		out, err := d.Marshal()
+		if err != nil {
+			t.Fatal(err)
+		}
+		var again sdp.SessionDescription
+		if err := again.Unmarshal(out); err != nil {
+			t.Fatalf("%q: %v", out, err)
+		}
+		if fragment.ufrag != "" && credential(&again, attrUfrag) != fragment.ufrag {
+			t.Fatalf("the name %q became %q", fragment.ufrag, credential(&again, attrUfrag))
+		}
+	})
+}
+
+// The codecs of a browser are known, with their retransmissions.
+func TestParseOffer(t *testing.T) {
+	o, err := parseOffer(browserOffer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(o.medias) != 2 || len(o.medias[0].codecs) != 3 || o.medias[0].receives || !o.medias[0].sends || len(o.medias[0].extensions) != 1 {
+		t.Fatalf("%+v", o.medias[0])
+	}
+	c := o.medias[0].first(videoCodecs()...)
+	if c == nil || c.params.PayloadType != 102 || c.rtx == nil || c.rtx.PayloadType != 103 {
+		t.Errorf("chosen: %+v", c)
+	}
+	if c := o.medias[1].first(audioCodecs()...); c == nil || c.params.PayloadType != 111 || c.params.Channels != 2 {
+		t.Errorf("chosen: %+v", c)
+	}
+}
+
+// The address that the client used comes first; all others are there once.
+func TestAddresses(t *testing.T) {
+	s := &Server{config: &Config{Listen: "0.0.0.0:0", Hosts: []string{"192.0.2.10", "192.0.2.11"}}}
+	if _, err := s.openSockets(); err != nil {
+		t.Fatal(err)
+	}
+	defer s.udp.Close()
+	lines, err := s.candidates(netip.MustParseAddrPort("192.0.2.11:8080"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(lines) != 2 || !strings.Contains(lines[0], " 192.0.2.11 ") || !strings.Contains(lines[1], " 192.0.2.10 ") || !strings.Contains(lines[0], " udp ") {
+		t.Errorf("%q", lines)
+	}
+	s.config.TCP = true
+	if lines, err = s.candidates(netip.AddrPort{}); err != nil || len(lines) != 4 || !strings.Contains(lines[1], "tcptype passive") {
+		t.Errorf("%q %v", lines, err)
+	}
+}

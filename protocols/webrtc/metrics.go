@@ -1,0 +1,38 @@
+package webrtc
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/weirmedia/weir/pkg/inorder"
+)
+
+// metrics are those of WebRTC beside what the session registry counts.
+type metrics struct {
+	ignored  *prometheus.CounterVec
+	unsent   prometheus.Counter
+	pictures inorder.Counts
+}
+
+func newMetrics() *metrics {
+	return &metrics{
+		ignored: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "weir_webrtc_ignored_total",
+			Help: "Packets and access units of publishers that were left out, by cause.",
+		}, []string{"cause"}),
+		unsent: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "weir_webrtc_frames_unsent_total",
+			Help: "Frames that could not be made into RTP packets.",
+		}),
+	}
+}
+
+func (m *metrics) all() []prometheus.Collector {
+	count := func(name, help string, f func() uint64) prometheus.Collector {
+		return prometheus.NewCounterFunc(prometheus.CounterOpts{Name: name, Help: help}, func() float64 { return float64(f()) })
+	}
+	return []prometheus.Collector{
+		m.ignored, m.unsent,
+		count("weir_webrtc_reorderable_pictures_total", "Pictures of H.264 streams with B-frames, once for all players.", m.pictures.Pictures.Load),
+		count("weir_webrtc_b_frames_left_out_total", "Of these, B-frames that were left out.", m.pictures.LeftOut.Load),
+	}
+}

@@ -1,0 +1,211 @@
+package webrtc
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/bluenviron/gortsplib/v4/pkg/format"
+	"github.com/pion/sdp/v3"
+	pion "github.com/pion/webrtc/v4"
+
+	"github.com/weirmedia/weir/pkg/av"
+	"github.com/weirmedia/weir/pkg/reason"
+)
+
+// maxMedias bounds the media sections of an offer: browsers make one for each
+// track, and a few for what they stopped.
+const maxMedias = 32
+
+// offer is what a client's SDP offers (RFC 8866, RFC 9429).
+type offer struct {
+	text   string
+	medias []*media
+}
+
+// media is a section for sound or pictures.
+type media struct {
+	kind       av.Kind
+	sends      bool    // the client
+	receives   bool    // the client
+	codecs     []codec // known ones, in the client's order
+	extensions []string
+}
+
+// codec is one payload type that a client can do.
+type codec struct {
+	av.Codec
+	params pion.RTPCodecParameters
+	rtx    *pion.RTPCodecParameters // its retransmissions (RFC 4588); nil if there is none
+	fmtp   map[string]string
+}
+
+// known maps the names in SDP, in lower case, to codecs.
+var known = [...]map[string]av.Codec{
+	av.Video: {"h264": av.H264, "h265": av.H265, "vp8": av.VP8, "vp9": av.VP9, "av1": av.AV1},
+	av.Audio: {"opus": av.Opus, "pcma": av.G711A, "pcmu": av.G711U},
+}
+
+// parseOffer reads an offer. An error is the client's fault.
+func parseOffer(text string) (*offer, error) {
+	var d sdp.SessionDescription
+	if err := d.UnmarshalString(text); err != nil {
+		return nil, reason.Wrap(reason.BadRequest, fmt.Errorf("the offer is no SDP: %w", err))
+	}
+	if len(d.MediaDescriptions) > maxMedias {
+		return nil, reason.Wrap(reason.BadRequest, fmt.Errorf("the offer has %d media sections, at most %d can be", len(d.MediaDescriptions), maxMedias))
+	}
+	o := &offer{text: text}
+	for _, m := range d.MediaDescriptions {
+		if parsed := parseMedia(m); parsed != nil {
+			o.medias = append(o.medias, parsed)
+		}
+	}
+	if len(o.medias) == 0 {
+		return nil, reason.Wrap(reason.BadRequest, errors.New("the offer has neither sound nor pictures"))
+	}
+	return o, nil
+}
+
+// parseMedia returns nil for what is neither sound nor pictures.
+func parseMedia(d *sdp.MediaDescription) *media {
+	m := &media{sends: true, receives: true}
+	switch d.MediaName.Media {
+	case "video":
+		m.kind = av.Video
+	case "audio":
+		m.kind = av.Audio
+	default:
+		return nil
+	}
+	for _, a := range d.Attributes {
+		switch a.Key {
+		case sdp.AttrKeySendOnly:
+			m.receives = false
+		case sdp.AttrKeyRecvOnly:
+			m.sends = false
+		case sdp.AttrKeyInactive:
+			m.sends, m.receives = false, false
+		case sdp.AttrKeyExtMap:
+			if _, uri, ok := strings.Cut(a.Value, " "); ok {
+				uri, _, _ = strings.Cut(uri, " ")
+				m.extensions = append(m.extensions, uri)
+			}
+		}
+	}
+	m.codecs = parseCodecs(d, m.kind)
+	return m
+}
+
+// parseCodecs returns the codecs of a section that are known.
+func parseCodecs(d *sdp.MediaDescription, kind av.Kind) []codec {
+	alone := sdp.SessionDescription{MediaDescriptions: []*sdp.MediaDescription{d}}
+	described := alone.GetCodecMap()
+	var list []codec
+	repairs := make(map[string]pion.RTPCodecParameters) // by the payload type that they repeat
+	for _, text := range d.MediaName.Formats {
+		n, err := strconv.ParseUint(text, 10, 7)
+		if err != nil {
+			continue
+		}
+		c, ok := described[uint8(n)]
+		if !ok {
+			continue
+		}
+		name := strings.ToLower(c.Name)
+		params := pion.RTPCodecParameters{
+			PayloadType: pion.PayloadType(n),
+			RTPCodecCapability: pion.RTPCodecCapability{
+				MimeType: kind.String() + "/" + c.Name, ClockRate: c.ClockRate, SDPFmtpLine: c.Fmtp, RTCPFeedback: feedback(c.RTCPFeedback),
+			},
+		}
+		if channels, err := strconv.ParseUint(c.EncodingParameters, 10, 8); err == nil {
+			params.Channels = uint16(channels)
+		}
+		fmtp := parseFmtp(c.Fmtp)
+		if name == "rtx" {
+			repairs[fmtp["apt"]] = params
+			continue
+		}
+		if c, ok := known[kind][name]; ok {
+			list = append(list, codec{Codec: c, params: params, fmtp: fmtp})
+		}
+	}
+	for i := range list {
+		if rtx, ok := repairs[strconv.Itoa(int(list[i].params.PayloadType))]; ok {
+			list[i].rtx = &rtx
+		}
+	}
+	return list
+}
+
+// feedback returns the feedback messages that are understood.
+func feedback(lines []string) (list []pion.RTCPFeedback) {
+	for _, line := range lines {
+		switch line {
+		case "nack", "nack pli", "ccm fir", "transport-cc":
+			kind, parameter, _ := strings.Cut(line, " ")
+			list = append(list, pion.RTCPFeedback{Type: kind, Parameter: parameter})
+		}
+	}
+	return list
+}
+
+// parseFmtp reads "a=1;b=2".
+func parseFmtp(line string) map[string]string {
+	out := make(map[string]string)
+	for _, pair := range strings.Split(line, ";") {
+		key, value, _ := strings.Cut(strings.TrimSpace(pair), "=")
+		out[strings.ToLower(key)] = value
+	}
+	return out
+}
+
+// first returns the first codec that is among those wanted, the earlier of them
+// first; nil if there is none.
+func (m *media) first(wanted ...av.Codec) *codec {
+	for _, w := range wanted {
+		i := slices.IndexFunc(m.codecs, func(c codec) bool { return c.Codec == w && c.usable() })
+		if i >= 0 {
+			return &m.codecs[i]
+		}
+	}
+	return nil
+}
+
+// usable reports whether packets of c are as ours.
+func (c *codec) usable() bool {
+	switch c.Codec {
+	case av.H264: // fragmented, if need be (RFC 6184, 6.3)
+		return c.fmtp["packetization-mode"] == "1"
+	case av.H265: // in one stream (RFC 7798, 7.1)
+		mode := c.fmtp["tx-mode"]
+		return mode == "" || mode == "SRST"
+	case av.VP9, av.AV1: // profile 0 is what everybody decodes
+		profile := c.fmtp["profile-id"] + c.fmtp["profile"]
+		return profile == "" || profile == "0"
+	}
+	return true
+}
+
+// format says to remux/rtp what packets of c are.
+func (c *codec) format() format.Format {
+	payloadType := uint8(c.params.PayloadType)
+	switch c.Codec {
+	case av.H264:
+		return &format.H264{PayloadTyp: payloadType, PacketizationMode: 1}
+	case av.H265:
+		return &format.H265{PayloadTyp: payloadType}
+	case av.VP8:
+		return &format.VP8{PayloadTyp: payloadType}
+	case av.VP9:
+		return &format.VP9{PayloadTyp: payloadType}
+	case av.AV1:
+		return &format.AV1{PayloadTyp: payloadType}
+	case av.Opus:
+		return &format.Opus{PayloadTyp: payloadType, ChannelCount: 2}
+	}
+	return &format.G711{PayloadTyp: payloadType, MULaw: c.Codec == av.G711U, SampleRate: 8000, ChannelCount: 1}
+}

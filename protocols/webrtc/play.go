@@ -1,0 +1,183 @@
+package webrtc
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/pion/interceptor"
+	pion "github.com/pion/webrtc/v4"
+
+	"github.com/weirmedia/weir/pkg/auth"
+	"github.com/weirmedia/weir/pkg/av"
+	"github.com/weirmedia/weir/pkg/bus"
+	"github.com/weirmedia/weir/pkg/inorder"
+	"github.com/weirmedia/weir/pkg/reason"
+	"github.com/weirmedia/weir/pkg/transcode"
+	"github.com/weirmedia/weir/protocols/internal/rtpfeed"
+)
+
+// maxPayload keeps packets with their header, extensions and the tag of SRTP below
+// 1200 bytes, which pass everywhere.
+const maxPayload = 1130
+
+// batchAt is the share of a core from which on sound waits for pictures; passes
+// encrypt and send.
+const batchAt = 0.15
+
+// playing is a session that we send to.
+type playing struct {
+	resource *resource
+	stream   *bus.Stream
+	feed     *rtpfeed.Feed
+	releases []func() // in the order in which it was acquired
+	player   *player
+}
+
+var _ use = (*playing)(nil)
+
+// begin implements use.
+func (p *playing) begin(ctx context.Context, o *offer, _ auth.Grant) (string, error) {
+	var err error
+	if p.stream, err = p.await(ctx); err != nil {
+		return "", err
+	}
+	if err := p.acquire(ctx); err != nil {
+		return "", err
+	}
+	engine, err := p.choose(o)
+	if err != nil {
+		return "", err
+	}
+	return p.resource.connect(ctx, o, engine, &interceptor.Registry{})
+}
+
+// acquire finds the packets of the stream as browsers can play it: pictures in
+// the order in which they are shown, and sound as Opus if it is nothing else that
+// they know.
+func (p *playing) acquire(ctx context.Context) error {
+	type key struct{ *Server }
+	s := p.resource.server
+	pictures, release, err := p.stream.Plain().Derive("inorder", func() bus.Transform { return inorder.New(&s.metrics.pictures) })
+	if err != nil {
+		return err
+	}
+	p.releases = append(p.releases, release)
+	view, release, err := transcode.Acquire(pictures, transcode.Format{Codec: av.Opus}, audioCodecs()...)
+	if err != nil {
+		return err
+	}
+	p.releases = append(p.releases, release)
+	missing := func() (list []av.Omission) {
+		for _, problem := range view.Problems() {
+			list = append(list, av.Omit(problem.Track, problem.Err.Error()))
+		}
+		return list
+	}
+	p.feed, release, err = rtpfeed.Acquire(ctx, view.View, key{s}, rtpfeed.Options{
+		Log: s.host.Log, Protocol: protocol, Window: time.Duration(s.config.MaxLag), MaxPayload: maxPayload, BatchAt: batchAt,
+		Carries: carries, Missing: missing, Unsent: s.metrics.unsent.Inc,
+	})
+	if err != nil {
+		return err
+	}
+	p.releases = append(p.releases, release)
+	p.resource.session.Without(p.feed.LeftOut())
+	return nil
+}
+
+// await waits for the stream.
+func (p *playing) await(ctx context.Context) (*bus.Stream, error) {
+	r := p.resource
+	found := r.server.host.Bus.Stream(r.stream)
+	if found != nil {
+		return found, nil
+	}
+	if err := r.session.Wait(); err != nil {
+		return nil, err
+	}
+	defer r.session.Activate()
+	return r.server.host.Bus.Await(ctx, r.stream)
+}
+
+// carries returns why browsers cannot be sent a track, nil if they can.
+func carries(t *av.Track) error {
+	for _, c := range append(videoCodecs(), audioCodecs()...) {
+		if t.Codec == c {
+			return nil
+		}
+	}
+	return fmt.Errorf("WebRTC has no %s", t.Codec)
+}
+
+// choose finds a section and a codec of the offer for each track.
+func (p *playing) choose(o *offer) (*pion.MediaEngine, error) {
+	engine := &pion.MediaEngine{}
+	p.player = &player{resource: p.resource, stream: p.stream, feed: p.feed, lanes: make([]*lane, len(p.feed.Outlets()))}
+	free := append([]*media(nil), o.medias...)
+	why := errors.New("the offer receives nothing")
+	found := false
+	for i, out := range p.feed.Outlets() {
+		for n, m := range free {
+			if m == nil || m.kind != out.Track().Kind || !m.receives {
+				continue
+			}
+			c := m.first(out.Track().Codec)
+			if c == nil {
+				why = fmt.Errorf("the client cannot receive %s", out.Track().Codec)
+				continue
+			}
+			if err := c.register(engine, m.kind); err != nil {
+				return nil, err
+			}
+			p.player.lanes[i] = newLane(p.player, i, c)
+			free[n], found = nil, true
+			break
+		}
+	}
+	if !found {
+		return nil, reason.Wrap(reason.Unsupported, fmt.Errorf("no track of %q can be sent: %w", p.resource.stream, why))
+	}
+	return engine, nil
+}
+
+// negotiate implements use.
+func (p *playing) negotiate(pc *pion.PeerConnection, _ *offer) error {
+	for _, l := range p.player.lanes {
+		if l == nil {
+			continue
+		}
+		sender, err := pc.AddTrack(l)
+		if err != nil {
+			return err
+		}
+		l.sender = sender
+	}
+	return nil
+}
+
+// connected implements use.
+func (p *playing) connected() {
+	for _, l := range p.player.lanes {
+		if l != nil {
+			go l.readReports()
+		}
+	}
+	p.stream.Plain().Welcome()
+	if err := p.feed.Add(p.player); err != nil {
+		p.resource.fail(err)
+	}
+}
+
+func (p *playing) leaving() reason.Reason { return reason.ClientClosed }
+
+func (p *playing) close() {
+	if p.player != nil {
+		p.feed.Remove(p.player)
+	}
+	for _, release := range slices.Backward(p.releases) {
+		release()
+	}
+}

@@ -1,0 +1,307 @@
+package webrtc
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/pion/interceptor"
+	"github.com/pion/interceptor/pkg/nack"
+	"github.com/pion/rtcp"
+	prtp "github.com/pion/rtp"
+	pion "github.com/pion/webrtc/v4"
+
+	"github.com/weirmedia/weir/pkg/auth"
+	"github.com/weirmedia/weir/pkg/av"
+	"github.com/weirmedia/weir/pkg/bus"
+	"github.com/weirmedia/weir/pkg/reason"
+	"github.com/weirmedia/weir/remux/rtp"
+)
+
+const (
+	// patience is how long a missing packet is waited for: two round trips to the
+	// other side of the world, so that it can be asked for and sent again.
+	patience = 400 * time.Millisecond
+	// nackInterval is the time between two looks for packets that are missing.
+	nackInterval = 20 * time.Millisecond
+	// receiveMTU is the largest packet that is expected, in bytes.
+	receiveMTU = 1500
+)
+
+// Codecs of publishers, the best first: what most outputs can carry.
+func videoCodecs() []av.Codec { return []av.Codec{av.H264, av.H265, av.AV1, av.VP9, av.VP8} }
+func audioCodecs() []av.Codec { return []av.Codec{av.Opus, av.G711U, av.G711A} }
+
+// publishing is a session that sends to us.
+type publishing struct {
+	resource *resource
+
+	pictures atomic.Uint32 // SSRC of the first track with pictures; 0 until it is there
+
+	mu     sync.Mutex // tracks come on goroutines of their own
+	pub    *bus.Publisher
+	clock  rtp.Clock
+	inlets []*inlet // by the order of the offer's sections
+	timer  *time.Timer
+	closed bool
+
+	readers sync.WaitGroup
+}
+
+var _ use = (*publishing)(nil)
+
+// inlet is a track on its way in.
+type inlet struct {
+	codec   *codec
+	demuxer *rtp.Demuxer
+	timing  *rtp.Timing
+	sorter  *rtp.Sorter
+	taken   bool // by a track of the connection
+	told    *av.Track
+}
+
+// begin implements use.
+func (p *publishing) begin(ctx context.Context, o *offer, grant auth.Grant) (string, error) {
+	r := p.resource
+	engine, err := p.take(o)
+	if err != nil {
+		return "", err
+	}
+	pub, err := r.server.host.Bus.Publish(r.stream, bus.Claim{Owner: grant.Identity.Key(), Session: r.session.ID(), Kill: r.kill, Refresh: p.refresh})
+	if err != nil {
+		return "", err
+	}
+	p.mu.Lock()
+	p.pub = pub
+	p.mu.Unlock()
+	var hinted [av.Kinds]bool
+	for _, in := range p.inlets {
+		hinted[in.demuxer.Kind()] = true
+	}
+	if err := pub.Hint(hinted); err != nil {
+		return "", reason.Wrap(reason.TakenOver, err)
+	}
+	registry, err := receiving(engine)
+	if err != nil {
+		return "", err
+	}
+	return r.connect(ctx, o, engine, registry)
+}
+
+// take chooses a codec for each section that the client sends.
+func (p *publishing) take(o *offer) (*pion.MediaEngine, error) {
+	engine := &pion.MediaEngine{}
+	next := [av.Kinds]int{av.Video: 0, av.Audio: 1} // as everywhere: even and odd
+	for _, m := range o.medias {
+		wanted := videoCodecs()
+		if m.kind == av.Audio {
+			wanted = audioCodecs()
+		}
+		c := m.first(wanted...)
+		if c == nil || !m.sends {
+			continue
+		}
+		d, err := rtp.NewDemuxer(next[m.kind], c.format())
+		if err != nil {
+			return nil, err
+		}
+		next[m.kind] += 2
+		if err := c.register(engine, m.kind); err != nil {
+			return nil, err
+		}
+		p.inlets = append(p.inlets, &inlet{codec: c, demuxer: d, timing: p.clock.Track(), sorter: rtp.NewSorter(int64(patience))})
+	}
+	if len(p.inlets) == 0 {
+		return nil, reason.Wrap(reason.Unsupported, errors.New("the offer sends nothing that can be used: H.264, H.265, AV1, VP9, VP8, Opus or G.711"))
+	}
+	return engine, nil
+}
+
+// register makes c a codec that is negotiated.
+func (c *codec) register(engine *pion.MediaEngine, kind av.Kind) error {
+	of := pion.RTPCodecTypeVideo
+	if kind == av.Audio {
+		of = pion.RTPCodecTypeAudio
+	}
+	if err := engine.RegisterCodec(c.params, of); err != nil {
+		return err
+	}
+	if c.rtx != nil {
+		return engine.RegisterCodec(*c.rtx, of)
+	}
+	return nil
+}
+
+// negotiate implements use.
+func (p *publishing) negotiate(pc *pion.PeerConnection, _ *offer) error {
+	pc.OnTrack(p.track)
+	return nil
+}
+
+// track is called by the library when the first packet of a track came.
+func (p *publishing) track(t *pion.TrackRemote, r *pion.RTPReceiver) {
+	in := p.inletOf(t)
+	if in == nil {
+		return
+	}
+	go p.readReports(in, r)
+	go p.read(in, t)
+	if in.demuxer.Kind() == av.Video && p.pictures.CompareAndSwap(0, uint32(t.SSRC())) {
+		p.refresh()
+	}
+}
+
+// inletOf finds the inlet of a track and takes it, with two readers. It returns
+// nil if nobody wants the track.
+func (p *publishing) inletOf(t *pion.TrackRemote) *inlet {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	i := slices.IndexFunc(p.inlets, func(in *inlet) bool { return !in.taken && in.codec.params.PayloadType == t.PayloadType() })
+	if i < 0 || p.closed {
+		return nil
+	}
+	p.inlets[i].taken = true
+	p.readers.Add(2)
+	return p.inlets[i]
+}
+
+// read takes in the packets of a track.
+func (p *publishing) read(in *inlet, t *pion.TrackRemote) {
+	defer p.readers.Done()
+	buf := make([]byte, receiveMTU)
+	for {
+		n, _, err := t.Read(buf)
+		if err != nil {
+			return // the connection ends, which says why
+		}
+		pkt := &prtp.Packet{}
+		if pkt.Unmarshal(bytes.Clone(buf[:n])) != nil || pkt.PayloadType != uint8(in.codec.params.PayloadType) || len(pkt.Payload) == 0 {
+			continue // padding, to find out how fast the network is
+		}
+		if err := p.packet(in, pkt, n); err != nil {
+			go p.resource.end(reason.TakenOver, err)
+			return
+		}
+	}
+}
+
+// packet takes in one packet of n bytes.
+func (p *publishing) packet(in *inlet, pkt *prtp.Packet, n int) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	c, before := p.resource.session.Counters(), in.sorter.Counts()
+	c.BytesIn.Add(uint64(n))
+	ordered := in.sorter.Push(pkt, av.Now())
+	after := in.sorter.Counts()
+	c.Network.PacketsIn.Add(1)
+	c.Network.PacketsLost.Add(after.Lost - before.Lost)
+	c.Network.PacketsReordered.Add(after.Reordered - before.Reordered)
+	for _, ready := range ordered {
+		frames, why := in.demuxer.Demux(ready)
+		if why != "" {
+			p.resource.server.metrics.ignored.WithLabelValues(why).Inc()
+		}
+		for _, f := range frames {
+			if err := p.deliver(in, f); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// deliver hands a frame to the bus.
+func (p *publishing) deliver(in *inlet, f *av.Frame) error {
+	if f.Track != in.told {
+		if err := p.pub.SetTrack(f.Track); err != nil {
+			return err
+		}
+		in.told = f.Track
+	}
+	f.Arrival = av.Now()
+	in.timing.Place(f)
+	p.resource.session.Counters().FramesIn.Add(1)
+	return p.pub.Write(f)
+}
+
+// readReports takes in the sender reports of a track.
+func (p *publishing) readReports(in *inlet, r *pion.RTPReceiver) {
+	defer p.readers.Done()
+	for {
+		packets, _, err := r.ReadRTCP()
+		if err != nil {
+			return
+		}
+		for _, packet := range packets {
+			if sr, isReport := packet.(*rtcp.SenderReport); isReport {
+				p.mu.Lock()
+				in.timing.Report(sr.NTPTime, in.demuxer.Time(sr.RTPTime))
+				p.mu.Unlock()
+			}
+		}
+	}
+}
+
+// refresh asks the client for a key frame (RFC 4585, 6.3.1).
+func (p *publishing) refresh() {
+	if source := p.pictures.Load(); source != 0 {
+		_ = p.resource.pc.WriteRTCP([]rtcp.Packet{&rtcp.PictureLossIndication{MediaSSRC: source}}) // fails when the connection ends
+	}
+}
+
+// refreshLater asks for a key frame again and again, for outputs that cannot do
+// without, such as HLS.
+func (p *publishing) refreshLater() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	every := time.Duration(p.resource.server.config.KeyframeInterval)
+	if every <= 0 || p.closed {
+		return
+	}
+	p.timer = time.AfterFunc(every, func() {
+		p.refresh()
+		p.refreshLater()
+	})
+}
+
+// connected implements use.
+func (p *publishing) connected() { p.refreshLater() }
+
+func (p *publishing) leaving() reason.Reason { return reason.Unpublished }
+
+func (p *publishing) close() {
+	p.mu.Lock()
+	p.closed = true
+	pub := p.pub
+	if p.timer != nil {
+		p.timer.Stop()
+	}
+	p.mu.Unlock()
+	p.readers.Wait()
+	if pub != nil {
+		pub.Close()
+	}
+}
+
+// receiving returns what the library does for publishers by itself: asks for lost
+// packets, and tells what arrived, by reports and for transport-wide congestion
+// control.
+func receiving(engine *pion.MediaEngine) (*interceptor.Registry, error) {
+	registry := &interceptor.Registry{}
+	if err := pion.ConfigureRTCPReports(registry); err != nil {
+		return nil, err
+	}
+	if err := pion.ConfigureTWCCSender(engine, registry); err != nil {
+		return nil, err
+	}
+	generator, err := nack.NewGeneratorInterceptor(nack.GeneratorInterval(nackInterval))
+	if err != nil {
+		return nil, err
+	}
+	registry.Add(generator)
+	return registry, nil
+}

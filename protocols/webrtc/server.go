@@ -1,0 +1,176 @@
+// Package webrtc takes streams in by WHIP (RFC 9725) and gives them out by WHEP
+// (draft-ietf-wish-whep). The library pion speaks ICE, DTLS and SRTP; the bus, who
+// may do what, and which packets leave towards whom are here.
+package webrtc
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"fmt"
+	"net"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/pion/ice/v4"
+	pion "github.com/pion/webrtc/v4"
+
+	"github.com/weirmedia/weir/pkg/listen"
+	"github.com/weirmedia/weir/pkg/plugin"
+)
+
+// protocol names WebRTC in sessions and metrics.
+const protocol = "webrtc"
+
+const (
+	// disconnectedAfter is how long nothing may come from a peer until its
+	// connection counts as interrupted; keepAlive is how often peers that say
+	// nothing else are asked for a sign of life (RFC 8445, 11; RFC 7675).
+	disconnectedAfter = 5 * time.Second
+	keepAlive         = 2 * time.Second
+	// tcpBuffer is how many packets wait to be read from one connection of ICE-TCP,
+	// tcpWriteBuffer how many bytes to be written: a second of 8 Mbit/s. What does
+	// not fit is lost, as with UDP.
+	tcpBuffer      = 512
+	tcpWriteBuffer = 1 << 20
+)
+
+// Server accepts WebRTC sessions. It is made by Config.Start.
+type Server struct {
+	config  *Config
+	host    *plugin.Host
+	metrics *metrics
+
+	udp         net.PacketConn // nil if all is off
+	engine      pion.SettingEngine
+	certificate pion.Certificate
+	muxes       []interface{ Close() error }
+
+	mu        sync.Mutex
+	draining  bool
+	resources map[string]*resource // by id
+
+	running sync.WaitGroup // resources
+}
+
+var _ plugin.Service = (*Server)(nil)
+
+func newServer(c *Config, h *plugin.Host) (*Server, error) {
+	s := &Server{config: c, host: h, metrics: newMetrics(), resources: make(map[string]*resource)}
+	for _, c := range s.metrics.all() {
+		if err := h.Metrics.Register(c); err != nil {
+			return nil, fmt.Errorf("webrtc: %w", err)
+		}
+	}
+	return s, nil
+}
+
+func (s *Server) start() error {
+	if s.config.Listen.Off() {
+		return nil
+	}
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return err
+	}
+	certificate, err := pion.GenerateCertificate(key)
+	if err != nil {
+		return err
+	}
+	s.certificate = *certificate
+	if err := s.open(); err != nil {
+		return err
+	}
+	s.engine.LoggerFactory = &logs{s.host.Log}
+	s.engine.SetIncludeLoopbackCandidate(true)
+	s.engine.SetICETimeouts(disconnectedAfter, time.Duration(s.config.ConnectTimeout), keepAlive)
+	s.engine.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)
+	s.engine.DisableActiveTCP(true)
+	s.route()
+	return nil
+}
+
+// open opens the port.
+func (s *Server) open() error {
+	tcp, err := s.openSockets()
+	if err != nil {
+		return err
+	}
+	logger := (&logs{s.host.Log}).NewLogger("ice")
+	networks := []pion.NetworkType{pion.NetworkTypeUDP4, pion.NetworkTypeUDP6}
+	mux := pion.NewICEUDPMux(logger, s.udp)
+	s.engine.SetICEUDPMux(mux)
+	s.muxes = append(s.muxes, mux)
+	if tcp != nil {
+		mux := ice.NewTCPMuxDefault(ice.TCPMuxParams{Listener: tcp, Logger: logger, ReadBufferSize: tcpBuffer, WriteBufferSize: tcpWriteBuffer})
+		s.engine.SetICETCPMux(mux)
+		s.muxes = append(s.muxes, mux)
+		networks = append(networks, pion.NetworkTypeTCP4, pion.NetworkTypeTCP6)
+	}
+	s.engine.SetNetworkTypes(networks)
+	return nil
+}
+
+// portTries bounds how often a port is looked for that is free for UDP and TCP.
+const portTries = 100
+
+// openSockets opens the port for UDP and, unless that is off, for TCP; any that is
+// free for both, if any was asked for.
+func (s *Server) openSockets() (tcp *net.TCPListener, err error) {
+	const key = "webrtc.listen"
+	address := s.config.Listen.String()
+	for range portTries {
+		if s.udp, err = net.ListenPacket("udp", address); err != nil {
+			return nil, &listen.Error{Key: key, Address: address, Err: err}
+		}
+		if !s.config.TCP {
+			return nil, nil
+		}
+		if tcp, err = listen.TCP(key, s.udp.LocalAddr().String()); err == nil {
+			return tcp, nil
+		}
+		_ = s.udp.Close() // nothing was read
+		if !strings.HasSuffix(address, ":0") {
+			break
+		}
+	}
+	return nil, err
+}
+
+// Addr returns the address of the port for media, or nil if it is off.
+func (s *Server) Addr() net.Addr {
+	if s.udp == nil {
+		return nil
+	}
+	return s.udp.LocalAddr()
+}
+
+// Drain implements plugin.Service.
+func (s *Server) Drain() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.draining = true
+}
+
+// Close implements plugin.Service. Sessions are ended by the registry; Close
+// waits for them.
+func (s *Server) Close(ctx context.Context) error {
+	s.Drain()
+	done := make(chan struct{})
+	go func() {
+		s.running.Wait()
+		close(done)
+	}()
+	var err error
+	select {
+	case <-done:
+	case <-ctx.Done():
+		err = fmt.Errorf("webrtc: sessions cut off: %w", ctx.Err())
+	}
+	for _, m := range s.muxes {
+		_ = m.Close() // nobody uses it any more
+	}
+	return err
+}
