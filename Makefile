@@ -65,7 +65,7 @@ test-rest: build
 	@$(STAGE) 4m 'race-detecting server' $(MAKE) race-binary
 	@$(STAGE) 17m 'end to end, race detector in the server' env WEIR_BIN=$(CURDIR)/bin/weir-race go test -tags e2e -count=1 -parallel 4 -timeout 16m ./test/e2e
 	@$(STAGE) 7m 'soaks of 60 s' env CGO_ENABLED=1 WEIR_SOAK=60s go test -race -count=1 -p 1 -timeout 6m -run '^TestSoak' ./...
-	@$(STAGE) 8m 'fuzz' $(MAKE) fuzz FUZZ_TIME=30000x
+	@$(STAGE) 11m 'fuzz' $(MAKE) fuzz FUZZ_TIME=30000x
 
 test-all: ## test with every client, a race-detecting server, soaks and fuzzing
 	@$(MAKE) test
