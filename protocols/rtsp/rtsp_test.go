@@ -26,6 +26,7 @@ import (
 	"github.com/weirmedia/weir/pkg/plugin"
 	"github.com/weirmedia/weir/pkg/reason"
 	"github.com/weirmedia/weir/pkg/session"
+	"github.com/weirmedia/weir/pkg/tlsfile/tlsfiletest"
 	"github.com/weirmedia/weir/protocols/rtsp"
 	"github.com/weirmedia/weir/remux/flv"
 	"github.com/weirmedia/weir/remux/rtp"
@@ -41,7 +42,8 @@ type rig struct {
 	t      *testing.T
 	host   *plugin.Host
 	server *rtsp.Server
-	log    *logLines // of the registry
+	log    *logLines   // of the registry
+	tls    *tls.Config // of clients; nil without RTSPS
 }
 
 func newRig(t *testing.T, a auth.Config) *rig {
@@ -77,7 +79,10 @@ func newPatientRig(t *testing.T, a auth.Config, wait time.Duration, change ...fu
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &rig{t, h, service.(*rtsp.Server), lines}
+	r := &rig{t: t, host: h, server: service.(*rtsp.Server), log: lines}
+	if c.Certificate != "" {
+		r.tls = tlsfiletest.Trust(t, c.Certificate)
+	}
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), patience)
 		defer cancel()
@@ -164,9 +169,6 @@ type player struct {
 	ended  chan error
 }
 
-// anyCertificate is for servers whose certificate is their own.
-var anyCertificate = &tls.Config{InsecureSkipVerify: true} //nolint:gosec // on the loopback
-
 // play starts to play all tracks of a stream.
 func (r *rig) play(name string, transport gortsplib.Transport) *player {
 	r.t.Helper()
@@ -182,7 +184,7 @@ func (r *rig) tryPlay(url string, transport gortsplib.Transport) (*player, error
 	if err != nil {
 		return nil, err
 	}
-	p := &player{&gortsplib.Client{Scheme: u.Scheme, Host: u.Host, Transport: &transport, TLSConfig: anyCertificate}, make(chan *av.Frame, 10000), make(chan error, 1)}
+	p := &player{&gortsplib.Client{Scheme: u.Scheme, Host: u.Host, Transport: &transport, TLSConfig: r.tls}, make(chan *av.Frame, 10000), make(chan error, 1)}
 	if err := p.Start2(); err != nil {
 		return nil, err
 	}

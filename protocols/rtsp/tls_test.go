@@ -21,7 +21,7 @@ func TestTLS(t *testing.T) {
 	frames := footage(t, "bframes.flv")
 	d, muxers, medias := describe(t, frames)
 	tcp := gortsplib.TransportTCP
-	c := &gortsplib.Client{Transport: &tcp, TLSConfig: anyCertificate}
+	c := &gortsplib.Client{Transport: &tcp, TLSConfig: r.tls}
 	if err := c.StartRecording(base+"live/test", d); err != nil {
 		t.Fatal(err)
 	}

@@ -5,6 +5,7 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
@@ -43,6 +44,21 @@ func Write(t testing.TB, dir, name string) (chain, key string) {
 	write(t, chain, &pem.Block{Type: "CERTIFICATE", Bytes: cert})
 	write(t, key, &pem.Block{Type: "PRIVATE KEY", Bytes: pkcs8})
 	return chain, key
+}
+
+// Trust returns what a client needs to trust the certificate in the file chain, and
+// no other.
+func Trust(t testing.TB, chain string) *tls.Config {
+	t.Helper()
+	text, err := os.ReadFile(chain)
+	if err != nil {
+		t.Fatal(err)
+	}
+	roots := x509.NewCertPool()
+	if !roots.AppendCertsFromPEM(text) {
+		t.Fatalf("%s holds no certificate", chain)
+	}
+	return &tls.Config{RootCAs: roots, ServerName: "127.0.0.1"}
 }
 
 func write(t testing.TB, name string, b *pem.Block) {
