@@ -58,7 +58,7 @@ func Trust(t testing.TB, chain string) *tls.Config {
 	if !roots.AppendCertsFromPEM(text) {
 		t.Fatalf("%s holds no certificate", chain)
 	}
-	return &tls.Config{RootCAs: roots, ServerName: "127.0.0.1"}
+	return &tls.Config{RootCAs: roots, ServerName: "127.0.0.1", MinVersion: tls.VersionTLS12}
 }
 
 func write(t testing.TB, name string, b *pem.Block) {
