@@ -40,6 +40,7 @@ func TestFullRTSPLossyPublisher(t *testing.T) {
 			t.Parallel()
 			r := startRTSPRelay(t, uint64(i))
 			r.publishRTSPTo(t, r.far("live/test"), lossyClip, "live/test", "udp")
+			r.requireBothTracks(t, "live/test")
 			published := filePackets(t, lossyClip.path(t))
 			r.rtp.Set(relay.Forth, network.conditions)
 			got := readPackets(t, r.httpURL("live/test.flv"), badPackets, 40*time.Second)
@@ -140,6 +141,16 @@ func requireMissed(t *testing.T, r *relay.Relay, d relay.Direction, c relay.Cond
 		t.Errorf("%d packets missed, want %d to %d", n, f.Lost, most)
 	}
 	t.Logf("%+v, missed %d", f, n)
+}
+
+// requireBothTracks returns when pictures and sound of a stream come in: a packet
+// lost before the first of its track is one that nobody can miss.
+func (s *server) requireBothTracks(t *testing.T, stream string) {
+	t.Helper()
+	got := byKind(readPackets(t, s.httpURL(stream+".flv"), badPackets/4, 20*time.Second))
+	if len(got["video"]) == 0 || len(got["audio"]) == 0 {
+		t.Fatalf("of the first %d access units %d are video and %d audio", badPackets/4, len(got["video"]), len(got["audio"]))
+	}
 }
 
 // requireParts checks that got is what was published, in its order, with holes:

@@ -95,6 +95,7 @@ func TestFullRTSPRealLoss(t *testing.T) {
 	s := startRTSPServerWith(t, settings{"rtsp.udp_listen": media.String()})
 	s.publishRTSP(t, lossyClip, "live/test", "udp")
 	player := openRTSP(t, s.url("live/test"), gortsplib.TransportTCP)
+	s.requireBothTracks(t, "live/test")
 	lose(t, media.Port(), 5)
 	got := readPackets(t, s.httpURL("live/test.flv"), badPackets, 40*time.Second)
 	n := stopLosing(t)
