@@ -4,9 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
-	"io"
 	"log/slog"
-	"os"
 	"strings"
 	"testing"
 	"time"
@@ -28,7 +26,7 @@ import (
 	"github.com/weirmedia/weir/pkg/session"
 	"github.com/weirmedia/weir/pkg/tlsfile/tlsfiletest"
 	"github.com/weirmedia/weir/protocols/rtsp"
-	"github.com/weirmedia/weir/remux/flv"
+	"github.com/weirmedia/weir/remux/flv/flvtest"
 	"github.com/weirmedia/weir/remux/rtp"
 )
 
@@ -101,31 +99,9 @@ func newPatientRig(t *testing.T, a auth.Config, wait time.Duration, change ...fu
 func (r *rig) url(name string) string { return "rtsp://" + r.server.Addr().String() + "/" + name }
 
 // footage returns the frames of a sample file in order.
-func footage(t *testing.T, name string) (frames []*av.Frame) {
+func footage(t *testing.T, name string) []*av.Frame {
 	t.Helper()
-	file, err := os.ReadFile("../../remux/flv/testdata/" + name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	reader, d := flv.NewReader(bytes.NewReader(file)), new(flv.Demuxer)
-	for {
-		tag, err := reader.Next()
-		if err == io.EOF {
-			return frames
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		packets, err := d.Decode(tag.Type, tag.Timestamp, tag.Body)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, p := range packets {
-			if p.Frame != nil && p.Frame.Track.Kind != av.Data {
-				frames = append(frames, p.Frame)
-			}
-		}
-	}
+	return flvtest.Frames(t, "../../remux/flv/testdata/"+name)
 }
 
 // feed publishes frames on the bus and returns the publisher.

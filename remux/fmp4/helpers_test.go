@@ -4,14 +4,13 @@ import (
 	"bytes"
 	"encoding/hex"
 	"io"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/weirmedia/weir/pkg/av"
 	"github.com/weirmedia/weir/remux/flv"
+	"github.com/weirmedia/weir/remux/flv/flvtest"
 )
 
 const ms = int64(1_000_000)
@@ -61,31 +60,13 @@ var fixtures = map[string]string{
 // fixture reads a clip that package flv has for its tests.
 func fixture(t testing.TB, name string) clip {
 	t.Helper()
-	b, err := os.ReadFile(filepath.Join("..", "flv", "testdata", name+".flv"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	r, d := flv.NewReader(bytes.NewReader(b)), new(flv.Demuxer)
 	c, tracks := clip{layout: layoutOf()}, make(map[int]*av.Track)
-	for {
-		tag, err := r.Next()
-		if err == io.EOF {
-			break
+	for _, p := range flvtest.Packets(t, "../flv/testdata/"+name+".flv") {
+		if p.Track != nil {
+			tracks[p.Track.ID] = p.Track
 		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		packets, err := d.Decode(tag.Type, tag.Timestamp, tag.Body)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, p := range packets {
-			if p.Track != nil {
-				tracks[p.Track.ID] = p.Track
-			}
-			if p.Kind == flv.FramePacket {
-				c.frames = append(c.frames, p.Frame)
-			}
+		if p.Kind == flv.FramePacket {
+			c.frames = append(c.frames, p.Frame)
 		}
 	}
 	for _, track := range tracks {

@@ -1,10 +1,7 @@
 package rtp
 
 import (
-	"bytes"
 	"encoding/binary"
-	"io"
-	"os"
 	"testing"
 
 	prtp "github.com/pion/rtp"
@@ -13,38 +10,15 @@ import (
 	"github.com/weirmedia/weir/pkg/codec/av1"
 	"github.com/weirmedia/weir/pkg/codec/h264"
 	"github.com/weirmedia/weir/pkg/codec/paramset"
-	"github.com/weirmedia/weir/remux/flv"
+	"github.com/weirmedia/weir/remux/flv/flvtest"
 )
 
 // footage returns the frames of a sample file of package flv, by track.
 func footage(t testing.TB, name string) map[int][]*av.Frame {
 	t.Helper()
-	file, err := os.ReadFile("../flv/testdata/" + name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	r, d := flv.NewReader(bytes.NewReader(file)), new(flv.Demuxer)
 	tracks := make(map[int][]*av.Frame)
-	for {
-		tag, err := r.Next()
-		if err == io.EOF {
-			break
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		packets, err := d.Decode(tag.Type, tag.Timestamp, tag.Body)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, p := range packets {
-			if p.Frame != nil && p.Frame.Track.Kind != av.Data {
-				tracks[p.Frame.Track.ID] = append(tracks[p.Frame.Track.ID], p.Frame)
-			}
-		}
-	}
-	if len(tracks) == 0 {
-		t.Fatalf("%s has no frames", name)
+	for _, f := range flvtest.Frames(t, "../flv/testdata/"+name) {
+		tracks[f.Track.ID] = append(tracks[f.Track.ID], f)
 	}
 	return tracks
 }

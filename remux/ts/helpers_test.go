@@ -4,13 +4,12 @@ import (
 	"bytes"
 	"encoding/hex"
 	"io"
-	"os"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/weirmedia/weir/pkg/av"
-	"github.com/weirmedia/weir/remux/flv"
+	"github.com/weirmedia/weir/remux/flv/flvtest"
 )
 
 func unhex(t testing.TB, s string) []byte {
@@ -26,34 +25,17 @@ func unhex(t testing.TB, s string) []byte {
 // with the layout in force, which names all tracks from the start.
 func footage(t testing.TB, name string) []*av.Frame {
 	t.Helper()
-	file, err := os.ReadFile("../flv/testdata/" + name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	r, d, layout := flv.NewReader(bytes.NewReader(file)), new(flv.Demuxer), &av.Layout{Ready: true}
+	layout := &av.Layout{Ready: true}
 	var frames []*av.Frame
-	for {
-		tag, err := r.Next()
-		if err == io.EOF {
-			break
+	for _, p := range flvtest.Packets(t, "../flv/testdata/"+name) {
+		if p.Track != nil {
+			layout.Tracks = slices.DeleteFunc(layout.Tracks, func(old *av.Track) bool { return old.ID == p.Track.ID })
+			layout.Tracks = append(layout.Tracks, p.Track)
 		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		packets, err := d.Decode(tag.Type, tag.Timestamp, tag.Body)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, p := range packets {
-			if p.Track != nil {
-				layout.Tracks = slices.DeleteFunc(layout.Tracks, func(old *av.Track) bool { return old.ID == p.Track.ID })
-				layout.Tracks = append(layout.Tracks, p.Track)
-			}
-			if p.Frame != nil {
-				f := *p.Frame
-				f.Layout = layout
-				frames = append(frames, &f)
-			}
+		if p.Frame != nil {
+			f := *p.Frame
+			f.Layout = layout
+			frames = append(frames, &f)
 		}
 	}
 	slices.SortFunc(layout.Tracks, func(a, b *av.Track) int { return a.ID - b.ID })
