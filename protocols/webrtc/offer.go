@@ -1,6 +1,7 @@
 package webrtc
 
 import (
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"slices"
@@ -173,6 +174,31 @@ func (m *media) first(wanted ...av.Codec) *codec {
 		}
 	}
 	return nil
+}
+
+// carrying returns the codec in which t can be sent, nil if there is none. Of
+// several for H.264 it is one of the profile of t, by which clients may choose a
+// decoder; what has another profile they mostly decode too.
+func (m *media) carrying(t *av.Track) *codec {
+	if t.Codec == av.H264 {
+		for i := range m.codecs {
+			if c := &m.codecs[i]; c.Codec == t.Codec && c.usable() && c.sameProfile(t) {
+				return c
+			}
+		}
+	}
+	return m.first(t.Codec)
+}
+
+// sameProfile compares the profile of H.264 with that of a track (RFC 6184, 8.1).
+// Constrained Baseline is told from Baseline by a flag.
+func (c *codec) sameProfile(t *av.Track) bool {
+	const baseline, constrained = 66, 0x40 // constraint_set1_flag
+	offered, err := hex.DecodeString(c.fmtp["profile-level-id"])
+	if err != nil || len(offered) != 3 || len(t.Config) < 4 || offered[0] != t.Config[1] {
+		return false
+	}
+	return offered[0] != baseline || offered[1]&constrained == t.Config[2]&constrained
 }
 
 // usable reports whether packets of c are as ours.

@@ -124,7 +124,7 @@ func (p *playing) choose(o *offer) (*pion.MediaEngine, error) {
 			if m == nil || m.kind != out.Track().Kind || !m.receives {
 				continue
 			}
-			c := m.first(out.Track().Codec)
+			c := m.carrying(out.Track())
 			if c == nil {
 				why = fmt.Errorf("the client cannot receive %s", out.Track().Codec)
 				continue
