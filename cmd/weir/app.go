@@ -32,8 +32,9 @@ type app struct {
 	delivery *fanout.Delivery
 	sessions *session.Registry
 	http     *httpserver.Server
-	token    string   // opens API and metrics from anywhere
-	rtmp     net.Addr // nil if off; rtmps likewise
+	auth     *auth.Chain // nil before start
+	token    string      // opens API and metrics from anywhere
+	rtmp     net.Addr    // nil if off; rtmps likewise
 	rtmps    net.Addr
 	rtsp     net.Addr
 	rtsps    net.Addr
@@ -61,10 +62,11 @@ func newApp(s *settings, log *slog.Logger) (*app, error) {
 }
 
 func (a *app) start(s *settings) error {
-	authorizer, err := auth.New(*s.auth, auth.WithConsoleToken(a.token))
+	authorizer, err := auth.NewChain(*s.auth, auth.Options{Log: a.log, ConsoleToken: a.token})
 	if err != nil {
 		return err
 	}
+	a.auth = authorizer
 	registry := metrics.New(metrics.Options{
 		Bus: a.bus, Delivery: a.delivery, Sessions: a.sessions, HTTPConnections: a.http.Connections, Version: version,
 	})
@@ -124,6 +126,9 @@ func state(text string, ok func() bool) http.Handler {
 
 // finish ends what carries sessions; there are none any more.
 func (a *app) finish() {
+	if a.auth != nil {
+		a.auth.Close()
+	}
 	a.bus.Close(reason.Shutdown)
 	a.delivery.Close()
 }

@@ -46,7 +46,7 @@ func defaultSettings() *settings {
 		},
 		limits:   limitSettings{MaxSessions: 20000, MaxWaiting: 10000},
 		shutdown: shutdownSettings{Timeout: config.Duration(10 * time.Second)},
-		auth:     &auth.Config{},
+		auth:     auth.NewConfig(),
 		http:     httpserver.NewConfig(),
 	}
 	for _, p := range plugins() {

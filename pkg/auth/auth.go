@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/weirmedia/weir/pkg/reason"
 )
@@ -140,6 +141,12 @@ type Grant struct {
 	Identity Identity
 	// User is the name for logs and lists; empty for an anonymous client.
 	User string
+	// Expires is when the answer does not count any more; zero if it lasts.
+	Expires time.Time
+	// Rule says what decided, as a place in the configuration.
+	Rule string
+	// Renew asks again. The answer no, or an expired one, ends what was granted.
+	Renew func(ctx context.Context) (Grant, error)
 }
 
 // Authorizer decides. Implementations are safe for concurrent use; they may
@@ -161,6 +168,8 @@ type Denied struct {
 	Authenticate bool
 	// Digest reports that these may be a Digest.
 	Digest bool
+	// Rule says what decided, as a place in the configuration; not for the client.
+	Rule string
 }
 
 // Error returns Why.

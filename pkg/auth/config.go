@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 	"unicode"
 
 	"github.com/weirmedia/weir/pkg/config"
@@ -16,6 +17,43 @@ type Config struct {
 	// Users is who may do what. Once there is one, what no user is allowed is
 	// denied.
 	Users []User `yaml:"users"`
+	// URLKeys sign URLs that are good for a while, for publishing or playing one
+	// stream. The first signs; all are accepted.
+	URLKeys []config.Secret `yaml:"url_keys"`
+
+	// JWTSecrets check JSON Web Tokens (RFC 7519) that are signed by HMAC: HS256,
+	// HS384, HS512. JWTKeyFiles are files with public keys in PEM, for RS…, PS… and
+	// ES…; JWKS is the URL of a set of such keys (RFC 7517).
+	JWTSecrets  []config.Secret `yaml:"jwt_secrets"`
+	JWTKeyFiles []string        `yaml:"jwt_key_files"`
+	JWKS        string          `yaml:"jwks"`
+	// JWTIssuer and JWTAudience, unless empty, are what iss must be and aud must
+	// hold. JWTClaim names the claim that holds the rules, a list as Allow of User.
+	JWTIssuer   string `yaml:"jwt_issuer"`
+	JWTAudience string `yaml:"jwt_audience"`
+	JWTClaim    string `yaml:"jwt_claim"`
+
+	// HTTPURL is a service of the operator's that is asked by POST about what no
+	// user is allowed; empty for none. HTTPSecret signs what is posted.
+	HTTPURL    string        `yaml:"http_url"`
+	HTTPSecret config.Secret `yaml:"http_secret"`
+	// HTTPTimeout bounds the wait for an answer, HTTPCache is for how long one
+	// without a ttl counts.
+	HTTPTimeout config.Duration `yaml:"http_timeout"`
+	HTTPCache   config.Duration `yaml:"http_cache"`
+	// HTTPAllowOnFailure lets publishers and players in while the service gives no
+	// answer.
+	HTTPAllowOnFailure bool `yaml:"http_allow_on_failure"`
+}
+
+// NewConfig returns the defaults.
+func NewConfig() *Config {
+	return &Config{JWTClaim: "weir", HTTPTimeout: config.Duration(3 * time.Second), HTTPCache: config.Duration(10 * time.Second)}
+}
+
+// open reports whether everybody may publish and play: nobody says who may.
+func (c *Config) open() bool {
+	return len(c.Users) == 0 && len(c.URLKeys) == 0 && !c.hasJWT() && c.HTTPURL == ""
 }
 
 // User is one who may do something.
@@ -72,6 +110,12 @@ func (c *Config) Validate() error {
 		}
 		seen[u.Name] = i
 	}
+	for i, key := range c.URLKeys {
+		if len(key.Reveal()) < minSecret {
+			errs = append(errs, fmt.Errorf("url_keys[%d]: must have at least %d bytes", i, minSecret))
+		}
+	}
+	errs = append(errs, c.validateJWT(), c.validateHTTP())
 	return errors.Join(errs...)
 }
 

@@ -20,7 +20,7 @@ const maxHashing = 2
 // recognised without hashing it again. Safe for concurrent use.
 type Static struct {
 	users     map[string]*staticUser
-	anonymous []*User
+	anonymous []*staticUser
 	open      bool // no users configured
 	token     []byte
 	hashing   chan struct{}
@@ -38,6 +38,7 @@ var _ Authorizer = (*Static)(nil)
 
 type staticUser struct {
 	*User
+	key string // in the configuration
 	// proven is the fingerprint of the credentials that were right, nil before
 	// the first login. A user has one password, so one is all there can be.
 	proven atomic.Pointer[[sha256.Size]byte]
@@ -64,19 +65,19 @@ func New(c Config, options ...Option) (*Static, error) {
 	}
 	s := &Static{
 		users:   map[string]*staticUser{},
-		open:    len(c.Users) == 0,
+		open:    c.open(),
 		hashing: make(chan struct{}, maxHashing),
 
 		decoyHA1: randomHA1(),
 	}
 	_, _ = rand.Read(s.cacheKey[:]) // never fails
 	for i := range c.Users {
-		u := &c.Users[i]
+		u := &staticUser{User: &c.Users[i], key: fmt.Sprintf("auth.users[%d]", i)}
 		if u.anonymous() {
 			s.anonymous = append(s.anonymous, u)
 			continue
 		}
-		s.users[u.Name] = &staticUser{User: u}
+		s.users[u.Name] = u
 		if s.decoy.IsZero() {
 			s.decoy = u.Password
 		}
@@ -91,18 +92,17 @@ func New(c Config, options ...Option) (*Static, error) {
 // a password may wait for others.
 func (s *Static) Authorize(ctx context.Context, r Request) (Grant, error) {
 	if s.tokenAllows(r) {
-		return Grant{Identity: Identity{User: consoleUser}, User: consoleUser}, nil
+		return Grant{Identity: Identity{User: consoleUser}, User: consoleUser, Rule: "the console's token"}, nil
 	}
-	anonymous := Grant{Identity: Anonymous(r.Remote, r.Query)}
 	if s.open {
 		if r.Action.OnStream() {
-			return anonymous, nil
+			return Grant{Identity: Anonymous(r.Remote, r.Query), Rule: "auth.users: nobody is named, so all may"}, nil
 		}
 		return Grant{}, s.ask(r, "credentials are needed to "+describe(r))
 	}
 	if r.Credentials.User == "" && r.Credentials.Password == "" && r.Credentials.Digest == nil {
-		if s.anonymousMay(r) {
-			return anonymous, nil
+		if rule := s.anonymousMay(r); rule != "" {
+			return Grant{Identity: Anonymous(r.Remote, r.Query), Rule: rule}, nil
 		}
 		return Grant{}, s.ask(r, "credentials are needed to "+describe(r))
 	}
@@ -112,20 +112,26 @@ func (s *Static) Authorize(ctx context.Context, r Request) (Grant, error) {
 		return Grant{}, err
 	case user == nil:
 		return Grant{}, s.ask(r, "wrong user name or password")
-	case user.may(r) || s.anonymousMay(r):
-		return Grant{Identity: Identity{User: user.Name}, User: user.Name}, nil
-	case !user.mayComeFrom(r.Remote):
-		return Grant{}, deny(Denied{Why: fmt.Sprintf("user %q may not come from this address", user.Name)})
 	}
-	return Grant{}, deny(Denied{Why: fmt.Sprintf("user %q may not %s", user.Name, describe(r))})
+	rule := user.may(r)
+	if rule == "" {
+		rule = s.anonymousMay(r)
+	}
+	switch {
+	case rule != "":
+		return Grant{Identity: Identity{User: user.Name}, User: user.Name, Rule: rule}, nil
+	case !user.mayComeFrom(r.Remote):
+		return Grant{}, deny(Denied{Why: fmt.Sprintf("user %q may not come from this address", user.Name), Rule: user.key + ".addresses"})
+	}
+	return Grant{}, deny(Denied{Why: fmt.Sprintf("user %q may not %s", user.Name, describe(r)), Rule: user.key + ".allow"})
 }
 
 // ask denies r as other credentials might not be; by Digest if anybody who may do
 // it has a HA1.
 func (s *Static) ask(r Request, why string) error {
-	no := Denied{Why: why, Authenticate: true}
+	no := Denied{Why: why, Authenticate: true, Rule: "auth.users"}
 	for _, u := range s.users {
-		no.Digest = no.Digest || !u.Digest.IsZero() && u.may(r)
+		no.Digest = no.Digest || !u.Digest.IsZero() && u.may(r) != ""
 	}
 	return deny(no)
 }
@@ -138,25 +144,29 @@ func (s *Static) tokenAllows(r Request) bool {
 	return len(s.token) > 0 && !r.Action.OnStream() && hmac.Equal([]byte(r.Credentials.Token), s.token)
 }
 
-func (s *Static) anonymousMay(r Request) bool {
+// anonymousMay returns the rule by which everybody may do what r asks, empty if
+// there is none.
+func (s *Static) anonymousMay(r Request) (rule string) {
 	for _, u := range s.anonymous {
-		if u.may(r) {
-			return true
+		if rule := u.may(r); rule != "" {
+			return rule
 		}
 	}
-	return false
+	return ""
 }
 
-func (u *User) may(r Request) bool {
+// may returns the rule by which the user may do what r asks, empty if there is
+// none.
+func (u *staticUser) may(r Request) (rule string) {
 	if !u.mayComeFrom(r.Remote) {
-		return false
+		return ""
 	}
-	for _, rule := range u.Allow {
+	for i, rule := range u.Allow {
 		if rule.allows(r.Action, r.Stream) {
-			return true
+			return fmt.Sprintf("%s.allow[%d]", u.key, i)
 		}
 	}
-	return false
+	return ""
 }
 
 func (u *User) mayComeFrom(remote netip.Addr) bool {

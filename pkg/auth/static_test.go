@@ -98,7 +98,7 @@ func TestStaticWithoutUsers(t *testing.T) {
 	for _, action := range []Action{Publish, Play} {
 		// Nobody can prove a name here, so a name presented counts for nothing.
 		got, err := s.Authorize(t.Context(), Request{Action: action, Stream: "live/x", Remote: remote, Query: query, Credentials: Credentials{User: "u", Password: "p"}})
-		if want := (Grant{Identity: Identity{Address: "192.0.2.1", Query: "a=b"}}); err != nil || got != want {
+		if want := (Identity{Address: "192.0.2.1", Query: "a=b"}); err != nil || got.Identity != want || got.User != "" {
 			t.Errorf("%s: got %+v, %v", action, got, err)
 		}
 	}

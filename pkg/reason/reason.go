@@ -16,6 +16,7 @@ const (
 	StreamEnded  Reason = "stream_ended"  // the publisher left and did not return in time
 	Shutdown     Reason = "shutdown"      // this server stops
 	Kicked       Reason = "kicked"        // closed through the API
+	Revoked      Reason = "revoked"       // what allowed it has expired or was taken away
 	TakenOver    Reason = "taken_over"    // the same publisher connected again
 	Unpublished  Reason = "unpublished"   // the publisher said that it stops
 
@@ -51,7 +52,7 @@ const (
 // All lists every reason, in no particular order of importance.
 func All() []Reason {
 	return []Reason{
-		ClientClosed, StreamEnded, Shutdown, Kicked, TakenOver, Unpublished,
+		ClientClosed, StreamEnded, Shutdown, Kicked, Revoked, TakenOver, Unpublished,
 		HandshakeTimeout, PublishTimeout, Stalled,
 		BadHandshake, BadChunk, BadMessage, BadMedia, BadName, BadRequest,
 		Unauthorized, StreamBusy, StreamNotFound, LimitReached, Unsupported,

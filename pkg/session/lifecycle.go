@@ -49,8 +49,8 @@ func (s *Session) leaveWaiting() {
 // Close ends the session: it leaves the registry, its counters move into the
 // totals, and one log line tells why and what it end.moved. The first call wins,
 // later ones do nothing. A session that was killed ends with the reason it was
-// killed for, whatever the owner says, and without the error, which is then
-// only the echo of the closed connection. err may be nil.
+// killed for, whatever the owner says, and without the owner's error, which is
+// then only the echo of the closed connection. err may be nil.
 func (s *Session) Close(why reason.Reason, err error) {
 	end := ending{why: why, err: err}
 	if !s.leave(&end) {
@@ -89,11 +89,14 @@ func (s *Session) leave(end *ending) bool {
 		return false
 	}
 	if s.killedBy != "" {
-		end.why, end.err = s.killedBy, nil
+		end.why, end.err = s.killedBy, s.killedAs
 	}
 	end.moved = s.counters.load()
 	s.leaveWaiting()
 	s.closed = true
+	if s.lease != nil {
+		s.lease.Stop()
+	}
 	delete(r.sessions, s.id)
 	r.order.Remove(s.place)
 	s.group.open--

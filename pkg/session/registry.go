@@ -67,7 +67,7 @@ func NewRegistry(o Options) *Registry {
 // Shutdown was called. A session that could not be opened is the caller's to
 // Refuse.
 func (r *Registry) Open(info Info, kill func(reason.Reason)) (*Session, error) {
-	s := &Session{registry: r, info: info.bounded(), since: time.Now(), kill: kill, state: Active}
+	s := &Session{registry: r, info: info.bounded(), since: time.Now(), kill: kill, state: Active, grant: info.grant}
 	if err := r.enter(s); err != nil {
 		return nil, err
 	}
@@ -94,6 +94,7 @@ func (r *Registry) enter(s *Session) error {
 	s.group.open++
 	r.sessions[s.id] = s
 	s.place = r.order.PushBack(s)
+	s.renewInTime()
 	return nil
 }
 
@@ -189,11 +190,14 @@ func (r *Registry) Viewers() map[string]map[string]int {
 
 // Kill asks the session with this identity to end and reports whether there is
 // one. It does not wait for the end.
-func (r *Registry) Kill(id string, why reason.Reason) bool {
+func (r *Registry) Kill(id string, why reason.Reason) bool { return r.killFor(id, why, nil) }
+
+// killFor is Kill with more to say about it.
+func (r *Registry) killFor(id string, why reason.Reason, err error) bool {
 	r.mu.Lock()
 	s, ok := r.sessions[id]
 	if ok {
-		s.killed(why)
+		s.killed(why, err)
 	}
 	r.mu.Unlock()
 	if ok {
@@ -207,7 +211,7 @@ func (r *Registry) KillAll(why reason.Reason) {
 	r.mu.Lock()
 	all := make([]*Session, 0, len(r.sessions))
 	for _, s := range r.sessions {
-		s.killed(why)
+		s.killed(why, nil)
 		all = append(all, s)
 	}
 	r.mu.Unlock()
@@ -217,9 +221,9 @@ func (r *Registry) KillAll(why reason.Reason) {
 }
 
 // killed notes the first reason from outside. The caller holds the lock.
-func (s *Session) killed(why reason.Reason) {
+func (s *Session) killed(why reason.Reason, err error) {
 	if s.killedBy == "" {
-		s.killedBy = why
+		s.killedBy, s.killedAs = why, err
 	}
 }
 

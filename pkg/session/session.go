@@ -11,6 +11,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/weirmedia/weir/pkg/auth"
 	"github.com/weirmedia/weir/pkg/av"
 	"github.com/weirmedia/weir/pkg/reason"
 )
@@ -45,7 +46,14 @@ type Info struct {
 	User      string // empty if anonymous
 	Agent     string // what the peer calls itself
 	Transport string // "tcp", "tls", …
+
+	grant auth.Grant
 }
+
+// Admit notes by whose leave the session is there: its user, and when to ask again
+// whether it may go on. The answer no ends it with reason.Revoked; no answer does
+// not.
+func (i *Info) Admit(g auth.Grant) { i.User, i.grant = g.User, g }
 
 // maxText bounds the bytes that are kept and logged of a text that the peer
 // chose. Real names of programs are below 200 bytes, stream names below 256.
@@ -56,6 +64,7 @@ func (i Info) bounded() Info {
 	i.Stream = clip(i.Stream)
 	i.User = clip(i.User)
 	i.Agent = clip(i.Agent)
+	i.grant = auth.Grant{}
 	return i
 }
 
@@ -157,6 +166,9 @@ type Session struct {
 	state    State
 	closed   bool
 	killedBy reason.Reason // empty while nobody asked for the end
+	killedAs error         // what there is to say about it, if anything
+	grant    auth.Grant    // by which it goes on; without Renew if it lasts
+	lease    *time.Timer   // of the next question whether it may go on
 }
 
 // ID returns the session's identity: short, random, safe in a URL.

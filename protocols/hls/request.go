@@ -301,7 +301,7 @@ func (s *service) admit(r *http.Request, q url.Values, key viewerKey) (*viewer, 
 			return err
 		}
 		info := s.info(r, key.stream)
-		info.User = grant.User
+		info.Admit(grant)
 		sess, err := s.host.Sessions.Open(info, v.close)
 		if err != nil {
 			return err

@@ -191,7 +191,7 @@ func (c *conn) info(action session.Action, stream string) session.Info {
 // begin opens the session of a publish or play.
 func (c *conn) begin(action session.Action, r request) (*session.Session, error) {
 	info := c.info(action, r.name)
-	info.User = r.grant.User
+	info.Admit(r.grant)
 	kill := c.kill
 	if action == session.Play {
 		kill = c.killPlay

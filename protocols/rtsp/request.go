@@ -104,10 +104,11 @@ func (c *client) admit(action auth.Action, path, rawQuery string, req *base.Requ
 }
 
 func (c *client) info(action session.Action, r request, transport string) session.Info {
-	return session.Info{
-		Protocol: protocol, Action: action, Stream: r.name, Remote: c.remote.String(),
-		User: r.grant.User, Agent: c.agent, Transport: transport,
+	info := session.Info{
+		Protocol: protocol, Action: action, Stream: r.name, Remote: c.remote.String(), Agent: c.agent, Transport: transport,
 	}
+	info.Admit(r.grant)
+	return info
 }
 
 // transport names what carries the media of a session.

@@ -138,7 +138,7 @@ func (e *endpoint) open(r *http.Request, stream, text string) (*resource, string
 	}
 	defer close(res.begun)
 	info := e.info(r, stream)
-	info.User = grant.User
+	info.Admit(grant)
 	if res.session, err = host.Sessions.Open(info, res.kill); err != nil {
 		e.server.detach(res)
 		return nil, "", err

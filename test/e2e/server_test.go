@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"sort"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -24,12 +25,16 @@ import (
 // {"stream.grace": "3s"}.
 type settings map[string]string
 
-// yaml writes settings of the form section.key as a configuration file.
+// yaml writes settings of the form section.key as a configuration file. Values are
+// texts, or lists in brackets.
 func (s settings) yaml() string {
 	sections := map[string][]string{}
 	for key, value := range s {
 		section, name, _ := strings.Cut(key, ".")
-		sections[section] = append(sections[section], fmt.Sprintf("  %s: %q\n", name, value))
+		if !strings.HasPrefix(value, "[") {
+			value = strconv.Quote(value)
+		}
+		sections[section] = append(sections[section], fmt.Sprintf("  %s: %s\n", name, value))
 	}
 	var parts []string
 	for section, lines := range sections {

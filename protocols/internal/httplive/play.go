@@ -46,7 +46,7 @@ func (s *service) serve(w http.ResponseWriter, r *http.Request, name string) {
 		return
 	}
 	info := s.info(r, name)
-	info.User = grant.User
+	info.Admit(grant)
 	s.play(w, r, info, want)
 }
 

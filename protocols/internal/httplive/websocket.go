@@ -21,7 +21,8 @@ import (
 // it can read the reason with which a WebSocket closes.
 func (s *service) upgrade(w http.ResponseWriter, r *http.Request, want wanted, grant auth.Grant) {
 	info := s.info(r, want.stream)
-	info.Protocol, info.User = s.format.WebSocketProtocol, grant.User
+	info.Protocol = s.format.WebSocketProtocol
+	info.Admit(grant)
 	head, err := websocket.Accept(r)
 	if err == nil && !s.host.HTTP.OriginAllowed(r) {
 		err = reason.Wrap(reason.Unauthorized, fmt.Errorf("pages of %.64q may not play from here (http.allow_origin)", r.Header.Get("Origin")))
@@ -96,7 +97,7 @@ func webSocketGoodbye(why reason.Reason) []byte {
 		code = websocket.StatusGoingAway
 	case reason.BadMessage:
 		code = websocket.StatusProtocolError
-	case reason.Kicked, reason.StreamNotFound, reason.Unsupported:
+	case reason.Kicked, reason.Revoked, reason.StreamNotFound, reason.Unsupported:
 		code = websocket.StatusPolicy
 	case reason.LimitReached:
 		code = websocket.StatusTryAgainLater

@@ -1,0 +1,108 @@
+package auth
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+	"github.com/golang-jwt/jwt/v5"
+
+	"github.com/weirmedia/weir/pkg/reason"
+)
+
+const (
+	// keysFresh is how long fetched keys are used without a look for new ones,
+	// keysPause the least time between two looks. A token with an unknown key makes
+	// one look, so keys rotate at once, and strangers cannot make many.
+	keysFresh = time.Hour
+	keysPause = 10 * time.Second
+	// fetchTimeout bounds one look, maxKeySet its answer in bytes.
+	fetchTimeout = 5 * time.Second
+	maxKeySet    = 1 << 20
+)
+
+// keySet is a set of public keys that somebody else has (RFC 7517). Once fetched
+// it serves through outages. Safe for concurrent use.
+type keySet struct {
+	url    string
+	client *http.Client
+	log    *slog.Logger
+	now    func() time.Time
+
+	lock    chan struct{} // holds one value while somebody has it
+	keys    []jose.JSONWebKey
+	fetched time.Time // the newest success
+	tried   time.Time
+}
+
+func newKeySet(url string, log *slog.Logger, now func() time.Time) *keySet {
+	return &keySet{
+		url: url, client: &http.Client{Timeout: fetchTimeout, Transport: &http.Transport{DisableKeepAlives: true}},
+		log: log, now: now, lock: make(chan struct{}, 1),
+	}
+}
+
+// errNoKeys is shown to clients; the log has the cause.
+var errNoKeys = reason.Wrap(reason.InternalError, errors.New("tokens cannot be checked at the moment"))
+
+// find returns the keys with an id, all if it is empty. It fails if keys could
+// never be fetched, or ctx ends.
+func (s *keySet) find(ctx context.Context, id string) ([]jwt.VerificationKey, error) {
+	select {
+	case s.lock <- struct{}{}:
+		defer func() { <-s.lock }()
+	case <-ctx.Done():
+		return nil, fmt.Errorf("waiting for auth.jwks: %w", ctx.Err())
+	}
+	found, now := s.named(id), s.now()
+	if (len(found) == 0 || now.Sub(s.fetched) > keysFresh) && now.Sub(s.tried) > keysPause {
+		s.tried = now
+		// The next who asks wants the keys too, even if this one hangs up.
+		if err := s.fetch(context.WithoutCancel(ctx)); err != nil {
+			s.log.Warn("auth.jwks: no new keys", "error", err)
+		} else {
+			s.fetched = now
+		}
+		found = s.named(id)
+	}
+	if s.fetched.IsZero() {
+		return nil, errNoKeys
+	}
+	return found, nil
+}
+
+func (s *keySet) named(id string) (found []jwt.VerificationKey) {
+	for _, key := range s.keys {
+		if (id == "" || key.KeyID == id) && (key.Use == "" || key.Use == "sig") && key.Valid() && key.IsPublic() {
+			found = append(found, key.Key)
+		}
+	}
+	return found
+}
+
+func (s *keySet) fetch(ctx context.Context) error {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, s.url, nil)
+	if err != nil {
+		return err
+	}
+	response, err := s.client.Do(request)
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		return fmt.Errorf("answered %s", response.Status)
+	}
+	var set jose.JSONWebKeySet
+	if err := json.NewDecoder(io.LimitReader(response.Body, maxKeySet)).Decode(&set); err != nil {
+		return fmt.Errorf("answered no set of keys: %w", err)
+	}
+	s.keys = set.Keys
+	return nil
+}
