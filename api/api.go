@@ -63,7 +63,7 @@ func newEngine(o Options) *gin.Engine {
 		fail(c, http.StatusNotFound, "not_found", "there is nothing at "+c.Request.URL.Path, "")
 	})
 	e.NoMethod(func(c *gin.Context) {
-		httpserver.MethodNotAllowed(c.Writer, c.Request, "GET, HEAD")
+		httpserver.MethodNotAllowed(c.Writer, c.Request, c.Writer.Header().Get("Allow"))
 	})
 	read := func(path string, h gin.HandlerFunc) {
 		e.Match([]string{http.MethodGet, http.MethodHead}, "/api/v1"+path, h)
@@ -71,7 +71,11 @@ func newEngine(o Options) *gin.Engine {
 	read("/info", a.info)
 	read("/streams", a.listStreams)
 	read("/streams/*name", a.getStream)
+	e.DELETE("/api/v1/streams/*name", a.release)
 	read("/sessions", a.listSessions)
+	read("/sessions/:id", a.getSession)
+	e.DELETE("/api/v1/sessions/:id", a.kick)
+	e.POST("/api/v1/auth/explain", a.explain)
 	return e
 }
 
@@ -104,7 +108,8 @@ func fail(c *gin.Context, status int, code, message, field string) {
 	httpserver.WriteError(c.Writer, status, httpserver.Error{Code: code, Message: message, Field: field})
 }
 
-type info struct {
+// Info is about the server.
+type Info struct {
 	Version   string  `json:"version"`
 	UptimeS   float64 `json:"uptime_s"`
 	RTMPPort  int     `json:"rtmp_port"`
@@ -116,7 +121,7 @@ type info struct {
 }
 
 func (a *api) info(c *gin.Context) {
-	c.JSON(http.StatusOK, info{
+	c.JSON(http.StatusOK, Info{
 		Version: a.Version, UptimeS: time.Since(a.started).Round(time.Millisecond).Seconds(),
 		RTMPPort: a.RTMPPort, RTMPSPort: a.RTMPSPort, RTSPPort: a.RTSPPort, RTSPSPort: a.RTSPSPort, WebRTCPort: a.WebRTCPort,
 	})

@@ -102,7 +102,7 @@ func ask(h http.Handler, method, target string, change ...func(*http.Request)) *
 
 func TestInfo(t *testing.T) {
 	w := ask(New(fixture(t)), "GET", "/api/v1/info")
-	var got info
+	var got Info
 	if err := json.Unmarshal(w.Body.Bytes(), &got); err != nil || w.Code != 200 {
 		t.Fatalf("%d %s: %v", w.Code, w.Body, err)
 	}
@@ -157,7 +157,7 @@ func TestSessions(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			w := ask(h, "GET", "/api/v1/sessions"+c.query)
-			var body struct{ Sessions []sessionInfo }
+			var body struct{ Sessions []SessionInfo }
 			if err := json.Unmarshal(w.Body.Bytes(), &body); err != nil || body.Sessions == nil {
 				t.Fatalf("%s: %v", w.Body, err)
 			}
@@ -174,7 +174,7 @@ func TestSessions(t *testing.T) {
 		`"network":{"packets_in":5,"packets_out":0,"packets_lost":0,"packets_reordered":0,"jitter_ms":1.235}`) {
 		t.Errorf("no figures of the network: %s", w.Body)
 	}
-	var body struct{ Sessions []sessionInfo }
+	var body struct{ Sessions []SessionInfo }
 	if err := json.Unmarshal(ask(h, "GET", "/api/v1/sessions?stream=live/soon").Body.Bytes(), &body); err != nil {
 		t.Fatal(err)
 	}

@@ -126,7 +126,7 @@ func TestOpenAPINamesAllRoutes(t *testing.T) {
 	var routes, described []string
 	for _, r := range newEngine(fixture(t)).Routes() {
 		if r.Method != http.MethodHead { // implied by GET
-			routes = append(routes, r.Method+" "+strings.Replace(r.Path, "*name", "{name}", 1))
+			routes = append(routes, r.Method+" "+strings.NewReplacer("*name", "{name}", ":id", "{id}").Replace(r.Path))
 		}
 	}
 	d := loadDocument(t)
@@ -150,6 +150,11 @@ func TestOpenAPIDescribesAnswers(t *testing.T) {
 		{"streams", "get", "/api/v1/streams", "/api/v1/streams", ""},
 		{"stream", "get", "/api/v1/streams/{name}", "/api/v1/streams/live/test", ""},
 		{"sessions", "get", "/api/v1/sessions", "/api/v1/sessions", ""},
+		{"no session", "get", "/api/v1/sessions/{id}", "/api/v1/sessions/x", ""},
+		{"no session to kick", "delete", "/api/v1/sessions/{id}", "/api/v1/sessions/x", ""},
+		{"no stream to release", "delete", "/api/v1/streams/{name}", "/api/v1/streams/x", ""},
+		{"nobody to release", "delete", "/api/v1/streams/{name}", "/api/v1/streams/live/gone", ""},
+		{"no question", "post", "/api/v1/auth/explain", "/api/v1/auth/explain", ""},
 		{"bad name", "get", "/api/v1/streams/{name}", "/api/v1/streams/a//b", ""},
 		{"no stream", "get", "/api/v1/streams/{name}", "/api/v1/streams/x", ""},
 		{"bad filter", "get", "/api/v1/sessions", "/api/v1/sessions?action=x", ""},
@@ -178,8 +183,8 @@ func TestOpenAPIDescribesAnswers(t *testing.T) {
 func TestOpenAPIKnowsEveryField(t *testing.T) {
 	d := loadDocument(t)
 	for schema, value := range map[string]any{
-		"Info": info{}, "Stream": StreamInfo{}, "Publisher": PublisherInfo{}, "Track": TrackInfo{}, "Session": sessionInfo{},
-		"Network": networkInfo{}, "Omission": omissionInfo{}, "Lack": LackInfo{},
+		"Info": Info{}, "Stream": StreamInfo{}, "Publisher": PublisherInfo{}, "Track": TrackInfo{}, "Session": SessionInfo{},
+		"Network": NetworkInfo{}, "Question": Question{}, "Explanation": Explanation{}, "Omission": OmissionInfo{}, "Lack": LackInfo{},
 	} {
 		var fields []string
 		for _, f := range reflect.VisibleFields(reflect.TypeOf(value)) {

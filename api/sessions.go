@@ -10,8 +10,8 @@ import (
 	"github.com/weirmedia/weir/pkg/session"
 )
 
-// sessionInfo is a session as the API shows it.
-type sessionInfo struct {
+// SessionInfo is a session as the API shows it.
+type SessionInfo struct {
 	ID            string         `json:"id"`
 	Protocol      string         `json:"protocol"`
 	Action        session.Action `json:"action"`
@@ -28,19 +28,19 @@ type sessionInfo struct {
 	FramesOut     uint64         `json:"frames_out"`
 	Skips         uint64         `json:"skips"`
 	FramesSkipped uint64         `json:"frames_skipped"`
-	Network       *networkInfo   `json:"network"`
-	LeftOut       []omissionInfo `json:"left_out"`
+	Network       *NetworkInfo   `json:"network"`
+	LeftOut       []OmissionInfo `json:"left_out"`
 }
 
-// omissionInfo is a track that somebody does without.
-type omissionInfo struct {
+// OmissionInfo is a track that somebody does without.
+type OmissionInfo struct {
 	Kind  string `json:"kind"`
 	Codec string `json:"codec"`
 	Why   string `json:"why"`
 }
 
-// networkInfo is what a session knows of its packets.
-type networkInfo struct {
+// NetworkInfo is what a session knows of its packets.
+type NetworkInfo struct {
 	PacketsIn        uint64  `json:"packets_in"`
 	PacketsOut       uint64  `json:"packets_out"`
 	PacketsLost      uint64  `json:"packets_lost"`
@@ -49,22 +49,22 @@ type networkInfo struct {
 }
 
 // newNetworkInfo returns nil if there were no packets.
-func newNetworkInfo(n session.NetworkCounts) *networkInfo {
+func newNetworkInfo(n session.NetworkCounts) *NetworkInfo {
 	if n == (session.NetworkCounts{}) {
 		return nil
 	}
-	return &networkInfo{
+	return &NetworkInfo{
 		PacketsIn: n.PacketsIn, PacketsOut: n.PacketsOut, PacketsLost: n.PacketsLost, PacketsReordered: n.PacketsReordered,
 		JitterMS: float64(n.Jitter.Round(time.Microsecond).Microseconds()) / 1000,
 	}
 }
 
-func newSessionInfo(s session.Snapshot) sessionInfo {
-	leftOut := []omissionInfo{} // an empty list is [], not null
+func newSessionInfo(s session.Snapshot) SessionInfo {
+	leftOut := []OmissionInfo{} // an empty list is [], not null
 	for _, o := range s.LeftOut {
-		leftOut = append(leftOut, omissionInfo{o.Kind.String(), o.Codec, o.Why})
+		leftOut = append(leftOut, OmissionInfo{o.Kind.String(), o.Codec, o.Why})
 	}
-	return sessionInfo{
+	return SessionInfo{
 		ID: s.ID, Protocol: s.Protocol, Action: s.Action, Stream: s.Stream,
 		Remote: s.Remote, User: s.User, Agent: s.Agent, Transport: s.Transport,
 		State: s.State, Since: s.Since.UTC(),
@@ -74,16 +74,42 @@ func newSessionInfo(s session.Snapshot) sessionInfo {
 }
 
 func (a *api) listSessions(c *gin.Context) {
-	protocol, action, stream := c.Query("protocol"), session.Action(c.Query("action")), c.Query("stream")
-	if action != "" && action != session.Publish && action != session.Play {
-		fail(c, http.StatusBadRequest, string(reason.BadRequest), `action must be "publish" or "play"`, "action")
+	f, field, err := newSessionFilter(c.Request.URL.Query())
+	if err != nil {
+		fail(c, http.StatusBadRequest, string(reason.BadRequest), err.Error(), field)
 		return
 	}
-	out := []sessionInfo{} // an empty list is [], not null
+	out, total := []SessionInfo{}, 0 // an empty list is [], not null
 	for _, s := range a.Sessions.List() {
-		if (protocol == "" || s.Protocol == protocol) && (action == "" || s.Action == action) && (stream == "" || s.Stream == stream) {
+		if !f.matches(s) {
+			continue
+		}
+		if total >= f.offset && len(out) < f.limit {
 			out = append(out, newSessionInfo(s))
 		}
+		total++
 	}
-	c.JSON(http.StatusOK, gin.H{"sessions": out})
+	c.JSON(http.StatusOK, gin.H{"sessions": out, "total": total})
+}
+
+func (a *api) getSession(c *gin.Context) {
+	s, ok := a.Sessions.Get(c.Param("id"))
+	if !ok {
+		noSession(c)
+		return
+	}
+	c.JSON(http.StatusOK, newSessionInfo(s))
+}
+
+// kick closes a session. It does not wait for the end.
+func (a *api) kick(c *gin.Context) {
+	if !a.Sessions.Kill(c.Param("id"), reason.Kicked) {
+		noSession(c)
+		return
+	}
+	c.Status(http.StatusNoContent)
+}
+
+func noSession(c *gin.Context) {
+	fail(c, http.StatusNotFound, "session_not_found", "there is no session "+c.Param("id")+", or not any more", "id")
 }

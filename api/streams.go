@@ -11,6 +11,9 @@ import (
 	"github.com/weirmedia/weir/pkg/streamname"
 )
 
+// codeNoPublisher says that a stream waits for its publisher to return.
+const codeNoPublisher = "no_publisher"
+
 // The states of a stream.
 const (
 	StateLive  = "live"  // somebody publishes
@@ -108,16 +111,35 @@ func (a *api) listStreams(c *gin.Context) {
 }
 
 func (a *api) getStream(c *gin.Context) {
+	if s := a.stream(c); s != nil {
+		c.JSON(http.StatusOK, s)
+	}
+}
+
+// stream returns the stream that a request names, or answers and returns nil.
+func (a *api) stream(c *gin.Context) *StreamInfo {
 	name, err := streamname.Parse(c.Param("name"))
 	if err != nil {
 		fail(c, http.StatusBadRequest, string(reason.BadName), err.Error(), "name")
-		return
+		return nil
 	}
 	for _, s := range a.streams() {
 		if s.Name == name {
-			c.JSON(http.StatusOK, s)
-			return
+			return &s
 		}
 	}
 	fail(c, http.StatusNotFound, string(reason.StreamNotFound), "there is no stream "+name, "name")
+	return nil
+}
+
+// release closes the publisher of a stream, so that somebody else may publish it.
+func (a *api) release(c *gin.Context) {
+	s := a.stream(c)
+	switch {
+	case s == nil:
+	case s.Publisher == nil || !a.Sessions.Kill(s.Publisher.Session, reason.Kicked):
+		fail(c, http.StatusConflict, codeNoPublisher, "nobody publishes "+s.Name+" at the moment", "name")
+	default:
+		c.Status(http.StatusNoContent)
+	}
 }

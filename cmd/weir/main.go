@@ -18,14 +18,18 @@ var version = "dev"
 
 // cli is the command line.
 type cli struct {
-	Serve   serveCommand   `cmd:"" default:"withargs" help:"Run the server (the default)."`
-	Demo    demoCommand    `cmd:"" help:"Run the server and publish a built-in clip as live/demo."`
-	Check   checkCommand   `cmd:"" help:"Validate the configuration and print what is in force."`
-	Hash    hashCommand    `cmd:"" help:"Read a password from standard input and print its hash for auth.users."`
-	Sign    signCommand    `cmd:"" help:"Sign a URL, so that whoever has it may publish or play for a while."`
-	Probe   probeCommand   `cmd:"" help:"Look at a stream: what is in it, how it comes, what is wrong, which browsers play it."`
-	Bench   benchCommand   `cmd:"" help:"Load a server with many publishers or players and report."`
-	Version versionCommand `cmd:"" help:"Print the version."`
+	Serve    serveCommand    `cmd:"" default:"withargs" help:"Run the server (the default)."`
+	Demo     demoCommand     `cmd:"" help:"Run the server and publish a built-in clip as live/demo."`
+	Check    checkCommand    `cmd:"" help:"Validate the configuration and print what is in force."`
+	Hash     hashCommand     `cmd:"" help:"Read a password from standard input and print its hash for auth.users."`
+	Sign     signCommand     `cmd:"" help:"Sign a URL, so that whoever has it may publish or play for a while."`
+	Probe    probeCommand    `cmd:"" help:"Look at a stream: what is in it, how it comes, what is wrong, which browsers play it."`
+	Streams  streamsCommand  `cmd:"" help:"List the streams of a running server."`
+	Sessions sessionsCommand `cmd:"" help:"List its publishers and viewers."`
+	Top      topCommand      `cmd:"" help:"Show its streams, again and again."`
+	Kick     kickCommand     `cmd:"" help:"Close a session, or the publisher of a stream."`
+	Bench    benchCommand    `cmd:"" help:"Load a server with many publishers or players and report."`
+	Version  versionCommand  `cmd:"" help:"Print the version."`
 }
 
 // console is where commands read and print.

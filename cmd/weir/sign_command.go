@@ -3,8 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"net/url"
-	"strings"
 	"time"
 
 	"github.com/weirmedia/weir/pkg/auth"
@@ -32,11 +30,12 @@ func (c *signCommand) Run(con *console) error {
 	if c.For <= 0 {
 		return &usageError{fmt.Errorf("--for: must be greater than 0, is %v", c.For)}
 	}
-	u, stream, action, err := parseStreamURL(c.URL)
+	u, stream, publishes, err := streamname.ParseURL(c.URL)
 	if err != nil {
-		return &usageError{err}
+		return &usageError{fmt.Errorf("url: %w", err)}
 	}
-	if c.Publish {
+	action := auth.Play
+	if c.Publish || publishes {
 		action = auth.Publish
 	}
 	query := u.Query()
@@ -44,35 +43,4 @@ func (c *signCommand) Run(con *console) error {
 	u.RawQuery = query.Encode()
 	_, err = fmt.Fprintln(con.out, u)
 	return err
-}
-
-// parseStreamURL finds out which stream a URL names, and what is done with it
-// there: playing, unless it is said otherwise.
-func parseStreamURL(text string) (u *url.URL, stream string, action auth.Action, err error) {
-	u, err = url.Parse(text)
-	if err != nil || u.Host == "" {
-		return nil, "", "", errors.New("url: must be like rtmp://HOST/live/test or http://HOST/live/test.flv")
-	}
-	path, action := strings.Trim(u.Path, "/"), auth.Play
-	switch u.Scheme {
-	case "rtmp", "rtmps", "rtsp", "rtsps":
-	case "http", "https", "ws", "wss":
-		found := false
-		for _, suffix := range []string{".flv", ".ts", ".mp4", "/index.m3u8", "/whep", "/whip"} {
-			if rest, ok := strings.CutSuffix(path, suffix); ok {
-				path, found = rest, true
-				if suffix == "/whip" {
-					action = auth.Publish
-				}
-				break
-			}
-		}
-		if !found {
-			return nil, "", "", errors.New("url: must end in .flv, .ts, .mp4, /index.m3u8, /whep or /whip")
-		}
-	default:
-		return nil, "", "", fmt.Errorf("url: %s:// is no scheme of a stream", u.Scheme)
-	}
-	stream, err = streamname.Parse(path)
-	return u, stream, action, err
 }
