@@ -33,6 +33,10 @@ type Options struct {
 	Streams    func() []StreamInfo
 	Sessions   *session.Registry
 	Authorizer auth.Authorizer
+	// LogLevel is what the log shows, which the API may change.
+	LogLevel *slog.LevelVar
+	// Config returns the configuration in force as YAML, without secrets.
+	Config func() ([]byte, error)
 	// Remote tells where a request comes from, trusted proxies considered.
 	Remote func(*http.Request) netip.AddrPort
 }
@@ -76,6 +80,9 @@ func newEngine(o Options) *gin.Engine {
 	read("/sessions/:id", a.getSession)
 	e.DELETE("/api/v1/sessions/:id", a.kick)
 	e.POST("/api/v1/auth/explain", a.explain)
+	read("/config", a.getConfig)
+	read("/log", a.getLog)
+	e.PUT("/api/v1/log", a.setLog)
 	return e
 }
 

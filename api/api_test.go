@@ -69,7 +69,8 @@ func fixture(t *testing.T) Options {
 	since := time.Date(2026, 1, 2, 3, 4, 5, 0, time.FixedZone("", 3600))
 	return Options{
 		Version: "v0.1.0", RTMPPort: 1935, RTSPPort: 8554, Sessions: r, Authorizer: &authorizer{},
-		Remote: httpserver.New(httpserver.Options{}).Remote,
+		Remote:   httpserver.New(httpserver.Options{}).Remote,
+		LogLevel: new(slog.LevelVar), Config: func() ([]byte, error) { return []byte("log:\n  level: info\n"), nil },
 		Streams: func() []StreamInfo {
 			return []StreamInfo{
 				{

@@ -1,7 +1,6 @@
 package api
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -45,10 +44,8 @@ type Explanation struct {
 // question may make weir ask the operator's service.
 func (a *api) explain(c *gin.Context) {
 	var q Question
-	decoder := json.NewDecoder(http.MaxBytesReader(c.Writer, c.Request.Body, maxBody))
-	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(&q); err != nil {
-		fail(c, http.StatusBadRequest, string(reason.BadRequest), "the body: "+err.Error(), "")
+	if err := readBody(c, &q); err != nil {
+		fail(c, http.StatusBadRequest, string(reason.BadRequest), err.Error(), "")
 		return
 	}
 	request, field, err := q.request()

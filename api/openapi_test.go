@@ -154,6 +154,8 @@ func TestOpenAPIDescribesAnswers(t *testing.T) {
 		{"no session to kick", "delete", "/api/v1/sessions/{id}", "/api/v1/sessions/x", ""},
 		{"no stream to release", "delete", "/api/v1/streams/{name}", "/api/v1/streams/x", ""},
 		{"nobody to release", "delete", "/api/v1/streams/{name}", "/api/v1/streams/live/gone", ""},
+		{"log", "get", "/api/v1/log", "/api/v1/log", ""},
+		{"no level", "put", "/api/v1/log", "/api/v1/log", ""},
 		{"no question", "post", "/api/v1/auth/explain", "/api/v1/auth/explain", ""},
 		{"bad name", "get", "/api/v1/streams/{name}", "/api/v1/streams/a//b", ""},
 		{"no stream", "get", "/api/v1/streams/{name}", "/api/v1/streams/x", ""},
@@ -184,7 +186,7 @@ func TestOpenAPIKnowsEveryField(t *testing.T) {
 	d := loadDocument(t)
 	for schema, value := range map[string]any{
 		"Info": Info{}, "Stream": StreamInfo{}, "Publisher": PublisherInfo{}, "Track": TrackInfo{}, "Session": SessionInfo{},
-		"Network": NetworkInfo{}, "Question": Question{}, "Explanation": Explanation{}, "Omission": OmissionInfo{}, "Lack": LackInfo{},
+		"Network": NetworkInfo{}, "Question": Question{}, "LogSettings": LogSettings{}, "Explanation": Explanation{}, "Omission": OmissionInfo{}, "Lack": LackInfo{},
 	} {
 		var fields []string
 		for _, f := range reflect.VisibleFields(reflect.TypeOf(value)) {

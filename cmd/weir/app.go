@@ -88,18 +88,18 @@ func (a *app) start(s *settings) error {
 			a.webrtc = s.Addr()
 		}
 	}
-	a.route(authorizer, metrics.Handler(registry, a.log))
+	a.route(s, metrics.Handler(registry, a.log))
 	return a.http.Start()
 }
 
 // route fills in what the HTTP server has besides the plugins' media.
-func (a *app) route(authorizer auth.Authorizer, exposition http.Handler) {
+func (a *app) route(s *settings, exposition http.Handler) {
 	a.http.Handle("/api/", api.New(api.Options{
 		Logger: a.log, Version: version, RTMPPort: port(a.rtmp), RTMPSPort: port(a.rtmps), RTSPPort: port(a.rtsp), RTSPSPort: port(a.rtsps), WebRTCPort: port(a.webrtc),
 		Streams:  func() []api.StreamInfo { return listStreams(a.bus, a.sessions) },
-		Sessions: a.sessions, Authorizer: authorizer, Remote: a.http.Remote,
+		Sessions: a.sessions, Authorizer: a.auth, Remote: a.http.Remote, LogLevel: s.logLevel, Config: s.effective,
 	}))
-	guard := &api.Guard{Authorizer: authorizer, Sessions: a.sessions, Remote: a.http.Remote}
+	guard := &api.Guard{Authorizer: a.auth, Sessions: a.sessions, Remote: a.http.Remote}
 	a.http.Handle("/metrics", guard.Protect(auth.Metrics, exposition))
 	a.http.Handle("/debug/pprof/", guard.Protect(auth.Pprof, api.Profiles()))
 	a.http.Handle("/healthz", state("ok", func() bool { return true }))

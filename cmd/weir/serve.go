@@ -35,7 +35,8 @@ func run(con *console, flag configFlag, beside func(ctx context.Context, a *app)
 	if err != nil {
 		return err
 	}
-	log, err := newLogger(con.err, s.log)
+	s.effective = report.Effective
+	log, err := newLogger(con.err, s.log, s.logLevel)
 	if err != nil {
 		return err
 	}
@@ -78,12 +79,13 @@ func run(con *console, flag configFlag, beside func(ctx context.Context, a *app)
 	return err
 }
 
-func newLogger(w io.Writer, s logSettings) (*slog.Logger, error) {
+func newLogger(w io.Writer, s logSettings, shown *slog.LevelVar) (*slog.Logger, error) {
 	level, err := s.level()
 	if err != nil {
 		return nil, err
 	}
-	options := &slog.HandlerOptions{Level: level}
+	shown.Set(level)
+	options := &slog.HandlerOptions{Level: shown}
 	if s.Format == "json" {
 		return slog.New(slog.NewJSONHandler(w, options)), nil
 	}

@@ -22,8 +22,11 @@ type settings struct {
 	limits   limitSettings
 	shutdown shutdownSettings
 	auth     *auth.Config
-	http     *httpserver.Config
-	plugins  []pluginSettings
+
+	logLevel  *slog.LevelVar         // what is logged now
+	effective func() ([]byte, error) // what is in force, as YAML; nil if it was not read
+	http      *httpserver.Config
+	plugins   []pluginSettings
 }
 
 type pluginSettings struct {
@@ -47,6 +50,7 @@ func defaultSettings() *settings {
 		limits:   limitSettings{MaxSessions: 20000, MaxWaiting: 10000},
 		shutdown: shutdownSettings{Timeout: config.Duration(10 * time.Second)},
 		auth:     auth.NewConfig(),
+		logLevel: new(slog.LevelVar),
 		http:     httpserver.NewConfig(),
 	}
 	for _, p := range plugins() {
