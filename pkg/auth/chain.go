@@ -53,6 +53,7 @@ func NewChain(c Config, o Options) (*Chain, error) {
 	if err != nil {
 		return nil, err
 	}
+	users.attempts.now = o.Now
 	chain := &Chain{users: users, methods: []method{signedURLs{c.URLKeys, o.Now}}}
 	if c.hasJWT() {
 		t, err := newTokens(&c, o.Log, o.Now)

@@ -6,9 +6,13 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"net/netip"
 	"sync/atomic"
+	"time"
+
+	"github.com/weirmedia/weir/pkg/reason"
 )
 
 // maxHashing bounds the password checks that run at once, and with it their
@@ -24,6 +28,7 @@ type Static struct {
 	open      bool // no users configured
 	token     []byte
 	hashing   chan struct{}
+	attempts  *attempts
 	// decoy is checked for names that do not exist or have no hash, so that they
 	// take as long as the others.
 	decoy PasswordHash
@@ -68,6 +73,8 @@ func New(c Config, options ...Option) (*Static, error) {
 		open:    c.open(),
 		hashing: make(chan struct{}, maxHashing),
 
+		attempts: newAttempts(time.Now),
+
 		decoyHA1: randomHA1(),
 	}
 	_, _ = rand.Read(s.cacheKey[:]) // never fails
@@ -106,11 +113,12 @@ func (s *Static) Authorize(ctx context.Context, r Request) (Grant, error) {
 		}
 		return Grant{}, s.ask(r, "credentials are needed to "+describe(r))
 	}
-	user, err := s.authenticate(ctx, r.Credentials)
+	user, err := s.authenticate(ctx, r)
 	switch {
 	case err != nil:
 		return Grant{}, err
 	case user == nil:
+		s.attempts.wrong(r.Remote)
 		return Grant{}, s.ask(r, "wrong user name or password")
 	}
 	rule := user.may(r)
@@ -173,13 +181,20 @@ func (u *User) mayComeFrom(remote netip.Addr) bool {
 	return len(u.Addresses) == 0 || u.Addresses.Contains(remote)
 }
 
-// authenticate returns the user that the credentials prove, nil if they prove
-// none, and an error if the context ended first.
-func (s *Static) authenticate(ctx context.Context, c Credentials) (*staticUser, error) {
+// errGuessing is the answer to an address that tried too many wrong passwords.
+var errGuessing = reason.Wrap(reason.LimitReached, errors.New("too many wrong passwords came from this address; wait a minute"))
+
+// authenticate returns the user that the credentials of r prove, nil if they prove
+// none, and an error if the context ended first or the address has to wait.
+func (s *Static) authenticate(ctx context.Context, r Request) (*staticUser, error) {
+	c := r.Credentials
 	if len(s.users) == 0 || len(c.User) > maxName || len(c.Password) > maxPassword {
 		return nil, nil
 	}
 	if c.Digest != nil {
+		if !s.attempts.may(r.Remote) {
+			return nil, errGuessing
+		}
 		return s.authenticateDigest(c), nil
 	}
 	user, hash := s.users[c.User], s.decoy
@@ -191,6 +206,9 @@ func (s *Static) authenticate(ctx context.Context, c Credentials) (*staticUser, 
 		if proven := user.proven.Load(); proven != nil && hmac.Equal(proven[:], fingerprint[:]) {
 			return user, nil
 		}
+	}
+	if !s.attempts.may(r.Remote) {
+		return nil, errGuessing
 	}
 	select {
 	case s.hashing <- struct{}{}:
