@@ -83,6 +83,7 @@ func newEngine(o Options) *gin.Engine {
 	read("/config", a.getConfig)
 	read("/log", a.getLog)
 	e.PUT("/api/v1/log", a.setLog)
+	read("/sessions/ended", a.listEnded)
 	return e
 }
 

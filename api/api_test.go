@@ -46,6 +46,8 @@ func fixture(t *testing.T) Options {
 		{Protocol: "rtmp", Action: session.Play, Stream: "live/test", Remote: "192.0.2.2:2", Transport: "tcp"},
 		{Protocol: "httpflv", Action: session.Play, Stream: "live/test", Remote: "192.0.2.3:3", User: "ann", Transport: "tls"},
 		{Protocol: "httpflv", Action: session.Play, Stream: "live/soon", Remote: "192.0.2.4:4", Transport: "tcp"},
+		{Protocol: "webrtc", Action: session.Play, Stream: "live/test", Remote: "192.0.2.5:5", Transport: "ice"},
+		{Protocol: "rtmp", Action: session.Publish, Stream: "live/old", Remote: "192.0.2.6:6", Transport: "tcp"},
 	} {
 		x, err := r.Open(s, func(reason.Reason) {})
 		if err != nil {
@@ -64,6 +66,10 @@ func fixture(t *testing.T) Options {
 			if err := x.Wait(); err != nil {
 				t.Fatal(err)
 			}
+		case 4:
+			x.Close(reason.HandshakeTimeout, errors.New("nothing worked"))
+		case 5:
+			x.Close(reason.Unpublished, nil)
 		}
 	}
 	since := time.Date(2026, 1, 2, 3, 4, 5, 0, time.FixedZone("", 3600))
@@ -81,6 +87,10 @@ func fixture(t *testing.T) Options {
 						{ID: 1, Kind: "audio", Codec: "AAC", Profile: "LC", SampleRate: 44100, Channels: 2, Bitrate: 64000},
 					},
 					Bitrate: 676000, GOPS: 2, BytesIn: 123, FramesIn: 456,
+					WebRTC: &WebRTCInfo{
+						Playable: true, Why: "B-frames", FrameRate: 12.5,
+						LeftOut: Omissions([]av.Omission{{Kind: av.Audio, Codec: "AC3", Why: "no number"}}),
+					},
 				},
 				{Name: "live/gone", State: StateGrace, Since: since},
 			}
@@ -124,7 +134,8 @@ func TestStreams(t *testing.T) {
 		`{"id":1,"kind":"audio","codec":"AAC","profile":"LC","sample_rate":44100,"channels":2,"bitrate":64000}],` +
 		`"bitrate":676000,"gop_s":2,"viewers":{"httpflv":1,"rtmp":1},"viewers_total":2,"bytes_in":123,"frames_in":456,"left_out":[` +
 		`{"protocol":"httpflv","action":"play","kind":"audio","codec":"AC3","why":"no number"},` +
-		`{"protocol":"rtmp","action":"play","kind":"audio","codec":"AC3","why":"no number"}]}`
+		`{"protocol":"rtmp","action":"play","kind":"audio","codec":"AC3","why":"no number"}],` +
+		`"webrtc":{"playable":true,"why":"B-frames","frame_rate":12.5,"left_out":[{"kind":"audio","codec":"AC3","why":"no number"}]}}`
 	gone := `{"name":"live/gone","state":"grace","ready":false,"epoch":0,"since":"2026-01-02T02:04:05Z","publisher":null,` +
 		`"tracks":[],"bitrate":0,"gop_s":0,"viewers":{},"viewers_total":0,"bytes_in":0,"frames_in":0,"left_out":[]}`
 	h := New(o)
@@ -181,6 +192,36 @@ func TestSessions(t *testing.T) {
 	}
 	if s := body.Sessions[0]; s.Network != nil || s.State != session.Waiting || s.ID == "" || s.Since.IsZero() || s.Transport != "tcp" {
 		t.Errorf("%+v", s)
+	}
+}
+
+func TestEnded(t *testing.T) {
+	h := New(fixture(t))
+	for query, want := range map[string]string{
+		"":                "192.0.2.6:6 192.0.2.5:5",
+		"?protocol=rtmp":  "192.0.2.6:6",
+		"?action=play":    "192.0.2.5:5",
+		"?stream=live/no": "",
+	} {
+		var body struct{ Sessions []EndedInfo }
+		w := ask(h, "GET", "/api/v1/sessions/ended"+query)
+		if err := json.Unmarshal(w.Body.Bytes(), &body); err != nil || body.Sessions == nil {
+			t.Fatalf("%s: %v", w.Body, err)
+		}
+		var got []string
+		for _, e := range body.Sessions {
+			got = append(got, e.Session.Remote)
+			failed := e.Session.Protocol == "webrtc"
+			if e.Session.State != session.Ended || e.Ended.IsZero() || (e.Error == "nothing worked") != failed || (e.Reason == reason.HandshakeTimeout) != failed {
+				t.Errorf("%+v", e)
+			}
+		}
+		if strings.Join(got, " ") != want {
+			t.Errorf("%q: got %v, want %v", query, got, want)
+		}
+	}
+	if w := ask(h, "GET", "/api/v1/sessions/ended?action=x"); w.Code != 400 {
+		t.Errorf("%d %s", w.Code, w.Body)
 	}
 }
 

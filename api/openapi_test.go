@@ -157,6 +157,7 @@ func TestOpenAPIDescribesAnswers(t *testing.T) {
 		{"log", "get", "/api/v1/log", "/api/v1/log", ""},
 		{"no level", "put", "/api/v1/log", "/api/v1/log", ""},
 		{"no question", "post", "/api/v1/auth/explain", "/api/v1/auth/explain", ""},
+		{"ended sessions", "get", "/api/v1/sessions/ended", "/api/v1/sessions/ended", ""},
 		{"bad name", "get", "/api/v1/streams/{name}", "/api/v1/streams/a//b", ""},
 		{"no stream", "get", "/api/v1/streams/{name}", "/api/v1/streams/x", ""},
 		{"bad filter", "get", "/api/v1/sessions", "/api/v1/sessions?action=x", ""},
@@ -185,8 +186,8 @@ func TestOpenAPIDescribesAnswers(t *testing.T) {
 func TestOpenAPIKnowsEveryField(t *testing.T) {
 	d := loadDocument(t)
 	for schema, value := range map[string]any{
-		"Info": Info{}, "Stream": StreamInfo{}, "Publisher": PublisherInfo{}, "Track": TrackInfo{}, "Session": SessionInfo{},
-		"Network": NetworkInfo{}, "Question": Question{}, "LogSettings": LogSettings{}, "Explanation": Explanation{}, "Omission": OmissionInfo{}, "Lack": LackInfo{},
+		"Info": Info{}, "Stream": StreamInfo{}, "Publisher": PublisherInfo{}, "Track": TrackInfo{}, "Session": SessionInfo{}, "EndedSession": EndedInfo{},
+		"Network": NetworkInfo{}, "Question": Question{}, "LogSettings": LogSettings{}, "Explanation": Explanation{}, "Omission": OmissionInfo{}, "Lack": LackInfo{}, "WebRTC": WebRTCInfo{},
 	} {
 		var fields []string
 		for _, f := range reflect.VisibleFields(reflect.TypeOf(value)) {

@@ -6,6 +6,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"github.com/weirmedia/weir/pkg/av"
 	"github.com/weirmedia/weir/pkg/reason"
 	"github.com/weirmedia/weir/pkg/session"
 )
@@ -39,6 +40,15 @@ type OmissionInfo struct {
 	Why   string `json:"why"`
 }
 
+// Omissions returns tracks as the API shows them.
+func Omissions(tracks []av.Omission) []OmissionInfo {
+	out := []OmissionInfo{} // an empty list is [], not null
+	for _, o := range tracks {
+		out = append(out, OmissionInfo{o.Kind.String(), o.Codec, o.Why})
+	}
+	return out
+}
+
 // NetworkInfo is what a session knows of its packets.
 type NetworkInfo struct {
 	PacketsIn        uint64  `json:"packets_in"`
@@ -60,17 +70,21 @@ func newNetworkInfo(n session.NetworkCounts) *NetworkInfo {
 }
 
 func newSessionInfo(s session.Snapshot) SessionInfo {
-	leftOut := []OmissionInfo{} // an empty list is [], not null
-	for _, o := range s.LeftOut {
-		leftOut = append(leftOut, OmissionInfo{o.Kind.String(), o.Codec, o.Why})
-	}
 	return SessionInfo{
 		ID: s.ID, Protocol: s.Protocol, Action: s.Action, Stream: s.Stream,
 		Remote: s.Remote, User: s.User, Agent: s.Agent, Transport: s.Transport,
 		State: s.State, Since: s.Since.UTC(),
 		BytesIn: s.BytesIn, BytesOut: s.BytesOut, FramesIn: s.FramesIn, FramesOut: s.FramesOut,
-		Skips: s.Skips, FramesSkipped: s.FramesSkipped, Network: newNetworkInfo(s.Network), LeftOut: leftOut,
+		Skips: s.Skips, FramesSkipped: s.FramesSkipped, Network: newNetworkInfo(s.Network), LeftOut: Omissions(s.LeftOut),
 	}
+}
+
+// EndedInfo is a session that has ended.
+type EndedInfo struct {
+	Ended   time.Time     `json:"ended"`
+	Reason  reason.Reason `json:"reason"`
+	Error   string        `json:"error"` // empty if the reason says it all
+	Session SessionInfo   `json:"session"`
 }
 
 func (a *api) listSessions(c *gin.Context) {
@@ -112,4 +126,19 @@ func (a *api) kick(c *gin.Context) {
 
 func noSession(c *gin.Context) {
 	fail(c, http.StatusNotFound, "session_not_found", "there is no session "+c.Param("id")+", or not any more", "id")
+}
+
+func (a *api) listEnded(c *gin.Context) {
+	f, field, err := newSessionFilter(c.Request.URL.Query())
+	if err != nil {
+		fail(c, http.StatusBadRequest, string(reason.BadRequest), err.Error(), field)
+		return
+	}
+	out := []EndedInfo{} // an empty list is [], not null
+	for _, e := range a.Sessions.Ended() {
+		if f.matches(e.Snapshot) {
+			out = append(out, EndedInfo{e.At.UTC(), e.Reason, e.Error, newSessionInfo(e.Snapshot)})
+		}
+	}
+	c.JSON(http.StatusOK, gin.H{"sessions": out})
 }

@@ -42,6 +42,19 @@ type StreamInfo struct {
 	// LeftOut are the tracks that the publisher had and that cannot be used, and
 	// those that protocols in use do not carry. It is filled in by the API.
 	LeftOut []LackInfo `json:"left_out"`
+	// WebRTC is nil if WebRTC is off, and before all tracks are known.
+	WebRTC *WebRTCInfo `json:"webrtc,omitempty"`
+}
+
+// WebRTCInfo is how a stream plays by WHEP.
+type WebRTCInfo struct {
+	Playable bool `json:"playable"`
+	// Why says why not, or why pictures are left out, and what to set.
+	Why string `json:"why"`
+	// FrameRate is how many pictures per second are sent; 0 if that is not known.
+	FrameRate float64 `json:"frame_rate,omitempty"`
+	// LeftOut are the tracks that players do without.
+	LeftOut []OmissionInfo `json:"left_out"`
 }
 
 // LackInfo is a track that is left out for those who publish or play by a

@@ -96,7 +96,7 @@ func (a *app) start(s *settings) error {
 func (a *app) route(s *settings, exposition http.Handler) {
 	a.http.Handle("/api/", api.New(api.Options{
 		Logger: a.log, Version: version, RTMPPort: port(a.rtmp), RTMPSPort: port(a.rtmps), RTSPPort: port(a.rtsp), RTSPSPort: port(a.rtsps), WebRTCPort: port(a.webrtc),
-		Streams:  func() []api.StreamInfo { return listStreams(a.bus, a.sessions) },
+		Streams:  a.listStreams,
 		Sessions: a.sessions, Authorizer: a.auth, Remote: a.http.Remote, LogLevel: s.logLevel, Config: s.effective,
 	}))
 	guard := &api.Guard{Authorizer: a.auth, Sessions: a.sessions, Remote: a.http.Remote}

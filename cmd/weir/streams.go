@@ -5,14 +5,19 @@ import (
 	"github.com/weirmedia/weir/pkg/av"
 	"github.com/weirmedia/weir/pkg/bus"
 	"github.com/weirmedia/weir/pkg/session"
+	"github.com/weirmedia/weir/protocols/webrtc"
 )
 
 // listStreams returns what the API shows of the streams.
-func listStreams(b *bus.Bus, sessions *session.Registry) []api.StreamInfo {
-	all := b.Streams()
+func (a *app) listStreams() []api.StreamInfo {
+	all := a.bus.Streams()
 	out := make([]api.StreamInfo, 0, len(all))
 	for _, s := range all {
-		out = append(out, describeStream(s.Info(), sessions))
+		i := s.Info()
+		out = append(out, describeStream(i, a.sessions))
+		if a.webrtc != nil && i.Layout.Ready {
+			out[len(out)-1].WebRTC = describeWebRTC(webrtc.Judge(i))
+		}
 	}
 	return out
 }
@@ -48,6 +53,17 @@ func describeStream(i bus.Info, sessions *session.Registry) api.StreamInfo {
 			}
 		}
 		out.Tracks = append(out.Tracks, info)
+	}
+	return out
+}
+
+func describeWebRTC(v webrtc.Verdict) *api.WebRTCInfo {
+	out := &api.WebRTCInfo{Playable: v.Err == nil, FrameRate: v.FrameRate, LeftOut: api.Omissions(v.LeftOut)}
+	switch {
+	case v.Err != nil:
+		out.Why = v.Err.Error()
+	case v.Without > 0:
+		out.Why = webrtc.ErrPicturesLeftOut.Error()
 	}
 	return out
 }

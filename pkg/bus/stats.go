@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/weirmedia/weir/pkg/av"
+	"github.com/weirmedia/weir/pkg/codec/h264"
 )
 
 // meterBuckets seconds are what a rate is measured over.
@@ -52,6 +53,7 @@ type trackStats struct {
 	id            int
 	bytes, frames meter
 	late          meter // frames shown before one that came earlier
+	needed        meter // of these, pictures of H.264 to which others refer
 	newest        int64 // PTS
 }
 
@@ -82,6 +84,9 @@ func (st *stats) count(f *av.Frame) {
 	t.frames.add(f.Arrival, 1)
 	if f.PTS < t.newest {
 		t.late.add(f.Arrival, 1)
+		if f.Track.Codec == av.H264 && !h264.Disposable(f.Payload, h264.LengthSize(f.Track.Config)) {
+			t.needed.add(f.Arrival, 1)
+		}
 	}
 	t.newest = max(t.newest, f.PTS)
 	if f.Track.Kind == av.Video && f.Key && f.Layout.Leads(f.Track) {
@@ -112,6 +117,9 @@ type TrackInfo struct {
 	// LateRate is how many of these frames are shown before one that came
 	// earlier: B-frames.
 	LateRate float64
+	// NeededRate is how many of those are pictures of H.264 to which others refer,
+	// so that they cannot be left out.
+	NeededRate float64
 }
 
 // Info is a snapshot of a stream.
@@ -158,6 +166,7 @@ func (s *Stream) info(now int64) Info {
 		info := TrackInfo{Track: t}
 		if m := s.stats.track(t.ID); m != nil {
 			info.Bitrate, info.FrameRate, info.LateRate = 8*m.bytes.perSecond(now), m.frames.perSecond(now), m.late.perSecond(now)
+			info.NeededRate = m.needed.perSecond(now)
 		}
 		i.Bitrate += info.Bitrate
 		i.Tracks = append(i.Tracks, info)

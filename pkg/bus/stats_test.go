@@ -69,6 +69,9 @@ func TestInfo(t *testing.T) {
 				f.PTS += ms(40)
 			case 4:
 				f.PTS -= ms(40)
+				if n%20 == 4 { // others refer to every second of them
+					copy(f.Payload, []byte{0, 0, 0, 2, 0x41, 0x80})
+				}
 			}
 			p.write(f)
 		}
@@ -92,6 +95,9 @@ func TestInfo(t *testing.T) {
 	near("frame rate", i.Tracks[0].FrameRate, 25)
 	if late := i.Tracks[0].LateRate; late < 4.5 || late > 5.5 || i.Tracks[1].LateRate != 0 { // 22 or 23 in 4.5 s
 		t.Errorf("%v B-frames and %v sounds out of order a second, want 5 and 0", late, i.Tracks[1].LateRate)
+	}
+	if needed := i.Tracks[0].NeededRate; needed < 2.2 || needed > 2.8 {
+		t.Errorf("others refer to %v B-frames a second, want 2.5", needed)
 	}
 	near("video bitrate", i.Tracks[0].Bitrate, 8*25*5000)
 	near("audio bitrate", i.Tracks[1].Bitrate, 8*50*400)

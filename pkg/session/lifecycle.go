@@ -47,7 +47,7 @@ func (s *Session) leaveWaiting() {
 }
 
 // Close ends the session: it leaves the registry, its counters move into the
-// totals, and one log line tells why and what it end.moved. The first call wins,
+// totals, and one log line tells why and what it moved. The first call wins,
 // later ones do nothing. A session that was killed ends with the reason it was
 // killed for, whatever the owner says, and without the owner's error, which is
 // then only the echo of the closed connection. err may be nil.
@@ -77,6 +77,14 @@ type ending struct {
 	moved Counts
 }
 
+func (e *ending) of(s *Session) End {
+	out := End{Snapshot: s.snapshot(), At: time.Now(), Reason: e.why}
+	if e.err != nil {
+		out.Error = clip(e.err.Error(), maxError)
+	}
+	return out
+}
+
 // leave takes the session out of the registry, completes end and reports
 // whether the session was there. Removing it from the live ones and adding its
 // counters to the closed ones is one step under the lock, so that Totals sees
@@ -93,6 +101,7 @@ func (s *Session) leave(end *ending) bool {
 	}
 	end.moved = s.counters.load()
 	s.leaveWaiting()
+	s.state = Ended
 	s.closed = true
 	if s.lease != nil {
 		s.lease.Stop()
@@ -102,6 +111,7 @@ func (s *Session) leave(end *ending) bool {
 	s.group.open--
 	s.group.closed.add(end.moved)
 	s.group.closes[end.why]++
+	r.history.add(end.of(s))
 	r.signalEmpty()
 	return true
 }

@@ -36,6 +36,7 @@ type Registry struct {
 	waiting  int
 	groups   map[groupKey]*group
 	refused  map[refusalKey]uint64
+	history  history
 	stopping bool
 	empty    chan struct{} // closed when stopping and the last session has closed
 }

@@ -29,10 +29,11 @@ const (
 type State string
 
 // The states. A player that waits for its stream to appear is Waiting; every
-// other session is Active.
+// other session is Active, until it has Ended.
 const (
 	Waiting State = "waiting"
 	Active  State = "active"
+	Ended   State = "ended"
 )
 
 // Info says who is connected and what for. The registry keeps a copy, of which
@@ -61,17 +62,17 @@ const maxText = 256
 
 // bounded returns i with the peer's texts cut to maxText.
 func (i Info) bounded() Info {
-	i.Stream = clip(i.Stream)
-	i.User = clip(i.User)
-	i.Agent = clip(i.Agent)
+	i.Stream = clip(i.Stream, maxText)
+	i.User = clip(i.User, maxText)
+	i.Agent = clip(i.Agent, maxText)
 	i.grant = auth.Grant{}
 	return i
 }
 
 // clip copies, so that a short text does not keep a large message alive.
-func clip(s string) string {
-	if len(s) > maxText {
-		s = s[:maxText]
+func clip(s string, most int) string {
+	if len(s) > most {
+		s = s[:most]
 		for s != "" { // do not leave half a rune at the end
 			r, n := utf8.DecodeLastRuneInString(s)
 			if r != utf8.RuneError || n != 1 {

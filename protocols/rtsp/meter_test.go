@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/bluenviron/gortsplib/v4/pkg/format"
-	"github.com/pion/rtcp"
 	prtp "github.com/pion/rtp"
 
 	"github.com/weirmedia/weir/pkg/session"
@@ -73,43 +72,5 @@ func TestMeterJitter(t *testing.T) {
 				t.Errorf("%v, want %v", time.Duration(got), time.Duration(tt.want))
 			}
 		})
-	}
-}
-
-func TestReception(t *testing.T) {
-	var n session.Network
-	n.PacketsOut.Add(100)
-	r := reception{network: &n, tracks: make([]received, 2)}
-	tell := func(track int, lost, jitter uint32) {
-		r.report(track, uint32(track), 90000, &rtcp.ReceiverReport{Reports: []rtcp.ReceptionReport{
-			{SSRC: 99, TotalLost: 50}, // of somebody else
-			{SSRC: uint32(track), TotalLost: lost, Jitter: jitter},
-		}})
-	}
-	for _, step := range []struct {
-		name         string
-		track        int
-		lost, jitter uint32
-		want         uint64
-		jitterMS     int64
-	}{
-		{"first", 0, 5, 900, 5, 10},
-		{"the other track", 1, 2, 450, 7, 10},
-		{"some more", 0, 6, 90, 8, 5},
-		{"again", 0, 6, 90, 8, 5},
-		{"more than expected came", 0, 0xFFFFFF, 90, 8, 5},
-		{"less than before", 0, 1, 90, 8, 5},
-		{"more than was sent", 0, 200, 90, 8, 5},
-		{"all that was sent", 0, 98, 90, 100, 5},
-	} {
-		tell(step.track, step.lost, step.jitter)
-		if lost, jitter := n.PacketsLost.Load(), n.Jitter.Load(); lost != step.want || jitter != step.jitterMS*ms {
-			t.Errorf("%s: %d lost, jitter %v", step.name, lost, time.Duration(jitter))
-		}
-	}
-	r.report(0, 0, 90000, &rtcp.Goodbye{})
-	r.report(0, 0, 0, &rtcp.ReceiverReport{Reports: []rtcp.ReceptionReport{{TotalLost: 99}}})
-	if n.PacketsLost.Load() != 100 {
-		t.Error("something else was taken for a report")
 	}
 }

@@ -74,11 +74,11 @@ func (p *playing) play(by *peer) error {
 
 // hear takes in what the player reports.
 func (p *playing) hear() {
-	r := reception{network: &p.session.Counters().Network, tracks: make([]received, len(p.feed.media))}
+	r := rtpfeed.NewReception(&p.session.Counters().Network, len(p.feed.media))
 	for _, m := range p.rtsp.SetuppedMedias() {
 		i := slices.Index(p.feed.media, m)
 		ssrc := p.feed.Outlets()[i].SSRC
-		p.rtsp.OnPacketRTCP(m, func(pkt rtcp.Packet) { r.report(i, ssrc, m.Formats[0].ClockRate(), pkt) })
+		p.rtsp.OnPacketRTCP(m, func(pkt rtcp.Packet) { r.Report(i, ssrc, m.Formats[0].ClockRate(), pkt) })
 	}
 }
 

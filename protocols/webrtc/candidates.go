@@ -6,12 +6,10 @@ import (
 	"net"
 	"net/netip"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/pion/ice/v4"
 	"github.com/pion/sdp/v3"
-	pion "github.com/pion/webrtc/v4"
 )
 
 // resolveTimeout bounds the lookup of the names in webrtc.hosts.
@@ -47,10 +45,11 @@ func (s *Server) addCandidates(answer string, reached netip.AddrPort) (string, e
 }
 
 // candidates returns the candidates for a client that reached us at an address,
-// that one first.
+// that one first, and last the one that a STUN server tells of.
 func (s *Server) candidates(reached netip.AddrPort) (lines []string, err error) {
 	port := s.udp.LocalAddr().(*net.UDPAddr).Port
-	for i, a := range s.addresses(reached.Addr()) {
+	addresses := s.addresses(reached.Addr())
+	for i, a := range addresses {
 		c, err := ice.NewCandidateHost(&ice.CandidateHostConfig{Network: "udp", Address: a.String(), Port: port, Component: ice.ComponentRTP, Priority: priority(126, i)})
 		if err != nil {
 			return nil, err
@@ -61,6 +60,16 @@ func (s *Server) candidates(reached netip.AddrPort) (lines []string, err error) 
 		}
 		c, err = ice.NewCandidateHost(&ice.CandidateHostConfig{
 			Network: "tcp", Address: a.String(), Port: port, Component: ice.ComponentRTP, TCPType: ice.TCPTypePassive, Priority: priority(90, i),
+		})
+		if err != nil {
+			return nil, err
+		}
+		lines = append(lines, c.Marshal())
+	}
+	if seen := s.outside.address(); seen.IsValid() && !slices.Contains(addresses, seen.Addr()) {
+		c, err := ice.NewCandidateServerReflexive(&ice.CandidateServerReflexiveConfig{
+			Network: "udp", Address: seen.Addr().String(), Port: int(seen.Port()), Component: ice.ComponentRTP, Priority: priority(100, 0),
+			RelAddr: "0.0.0.0", RelPort: 9, // of no interest (RFC 8839, 5.1)
 		})
 		if err != nil {
 			return nil, err
@@ -129,39 +138,6 @@ func interfaces() (list []netip.Addr) {
 				list = append(list, ip)
 			}
 		}
-	}
-	return list
-}
-
-// tried says in words which candidates there were.
-func (r *resource) tried() string {
-	list := func(d *pion.SessionDescription) (out []string) {
-		var parsed sdp.SessionDescription
-		if d == nil || parsed.UnmarshalString(d.SDP) != nil {
-			return nil
-		}
-		for _, m := range parsed.MediaDescriptions {
-			for _, a := range m.Attributes {
-				if c, err := ice.UnmarshalCandidate(a.Value); a.IsICECandidate() && err == nil {
-					out = append(out, fmt.Sprintf("%s:%d/%s", c.Address(), c.Port(), c.NetworkType().NetworkShort()))
-				}
-			}
-		}
-		return out
-	}
-	theirs := append(list(r.pc.RemoteDescription()), r.trickled()...)
-	var ours []string
-	for _, a := range r.server.addresses(r.reached.Addr()) {
-		ours = append(ours, a.String())
-	}
-	return fmt.Sprintf("tried: ours [%s], the client's [%s]", strings.Join(ours, " "), strings.Join(bounded(theirs), " "))
-}
-
-// bounded returns the first of a list that a stranger wrote.
-func bounded(list []string) []string {
-	const most = 16
-	if len(list) > most {
-		return append(list[:most:most], "…")
 	}
 	return list
 }

@@ -22,6 +22,9 @@ type Config struct {
 	// interfaces.
 	Hosts      []string `yaml:"hosts"`
 	Interfaces bool     `yaml:"interfaces"`
+	// STUN is a server, HOST:PORT, which tells how others see the port for UDP, so
+	// that clients hear of that address too. Empty for none.
+	STUN string `yaml:"stun"`
 	// ICEServers are given to clients.
 	ICEServers []ICEServer `yaml:"ice_servers"`
 	// ConnectTimeout bounds the time from an offer until media can flow, and an
@@ -33,8 +36,19 @@ type Config struct {
 	// MaxLag is how far a player may fall behind before it skips to the newest key
 	// frame.
 	MaxLag config.Duration `yaml:"max_lag"`
-	// MaxSessions bounds publishers and players together.
-	MaxSessions int `yaml:"max_sessions"`
+	// MinPlayoutDelay and MaxPlayoutDelay are the bounds between which players are
+	// told to delay pictures, in steps of 10 ms up to 40.95 s. With a MaxPlayoutDelay
+	// of 0 they are told nothing.
+	MinPlayoutDelay config.Duration `yaml:"min_playout_delay"`
+	MaxPlayoutDelay config.Duration `yaml:"max_playout_delay"`
+	// MaxSessions bounds publishers and players together, MaxConnecting those of
+	// them that have not connected yet, MaxConnectingPerAddress those from one
+	// address (IPv6: from one network of 64 bits).
+	MaxSessions             int `yaml:"max_sessions"`
+	MaxConnecting           int `yaml:"max_connecting"`
+	MaxConnectingPerAddress int `yaml:"max_connecting_per_address"`
+	// MaxConnections bounds the connections by TCP.
+	MaxConnections int `yaml:"max_connections"`
 }
 
 // ICEServer is a STUN or TURN server that clients may use.
@@ -70,6 +84,11 @@ func New() plugin.Config {
 		KeyframeInterval: config.Duration(2 * time.Second),
 		MaxLag:           config.Duration(2 * time.Second),
 		MaxSessions:      10000,
+		// A connection takes some 100 ms, and one that never comes about 300 KB for
+		// the time of ConnectTimeout. Many may share an address.
+		MaxConnecting:           1000,
+		MaxConnectingPerAddress: 500,
+		MaxConnections:          20000,
 	}
 }
 
@@ -82,8 +101,21 @@ func (c *Config) Validate() error {
 		return fmt.Errorf("keyframe_interval: must be 0 or at least %v, is %v", minKeyframe, c.KeyframeInterval)
 	case c.MaxLag < minLag || c.MaxLag > maxLag:
 		return fmt.Errorf("max_lag: must be %v..%v, is %v", minLag, maxLag, c.MaxLag)
+	case c.MaxPlayoutDelay < 0 || time.Duration(c.MaxPlayoutDelay) > maxPlayoutDelay:
+		return fmt.Errorf("max_playout_delay: must be 0s..%v, is %v", maxPlayoutDelay, c.MaxPlayoutDelay)
+	case c.MinPlayoutDelay < 0 || c.MinPlayoutDelay > c.MaxPlayoutDelay:
+		return fmt.Errorf("min_playout_delay: must be 0s up to max_playout_delay, %v, is %v", c.MaxPlayoutDelay, c.MinPlayoutDelay)
 	case c.MaxSessions < 1:
 		return fmt.Errorf("max_sessions: must be at least 1, is %d", c.MaxSessions)
+	case c.MaxConnecting < 1:
+		return fmt.Errorf("max_connecting: must be at least 1, is %d", c.MaxConnecting)
+	case c.MaxConnectingPerAddress < 1:
+		return fmt.Errorf("max_connecting_per_address: must be at least 1, is %d", c.MaxConnectingPerAddress)
+	case c.MaxConnections < 1:
+		return fmt.Errorf("max_connections: must be at least 1, is %d", c.MaxConnections)
+	}
+	if err := checkSTUN(c.STUN); err != nil {
+		return err
 	}
 	for i, h := range c.Hosts {
 		if h == "" || strings.ContainsAny(h, "/ \t[]") {

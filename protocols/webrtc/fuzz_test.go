@@ -1,11 +1,19 @@
 package webrtc
 
 import (
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
 	"net/netip"
+	"net/url"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/pion/sdp/v3"
+
+	"github.com/weirmedia/weir/pkg/streamname"
 )
 
 // browserOffer is the beginning of what Chromium offers.
@@ -26,8 +34,17 @@ func FuzzOffer(f *testing.F) {
 			return
 		}
 		p := &publishing{}
-		if _, err := p.take(o); err != nil {
+		_, leftOut, err := p.take(o)
+		if err != nil {
 			return
+		}
+		if len(leftOut)+len(p.inlets) > len(o.medias) {
+			t.Fatalf("%d of %d tracks are left out, %d are not", len(leftOut), len(o.medias), len(p.inlets))
+		}
+		for _, omission := range leftOut {
+			if len(omission.Codec) > maxNamed*(maxName+2) || !utf8.ValidString(omission.Codec) || omission.Why == "" {
+				t.Fatalf("left out: %+v", omission)
+			}
 		}
 		if len(p.inlets) == 0 || len(p.inlets) > maxMedias {
 			t.Fatalf("%d tracks", len(p.inlets))
@@ -61,8 +78,49 @@ func FuzzFragment(f *testing.F) {
 		if err := again.Unmarshal(out); err != nil {
 			t.Fatalf("%q: %v", out, err)
 		}
+		for _, c := range fragment.candidates {
+			if words := inWords(c.Candidate); words == "" || len(words) > maxWords {
+				t.Fatalf("%q in words: %q", c.Candidate, words)
+			}
+		}
 		if fragment.ufrag != "" && credential(&again, attrUfrag) != fragment.ufrag {
 			t.Fatalf("the name %q became %q", fragment.ufrag, credential(&again, attrUfrag))
+		}
+	})
+}
+
+// FuzzRequest: whatever stands in a request, an answer's candidates make sense, and
+// so does the name of a stream.
+func FuzzRequest(f *testing.F) {
+	f.Add("127.0.0.1:8080", "application/sdp", "webrtc://weir:8080/live/test?token=abc")
+	f.Add("[fe80::1%eth0]:80", "application/sdp; charset=utf-8", "webrtc://weir/live%2Ftest/")
+	f.Add("weir.example", "text/plain", "http://weir/live/test")
+	s := &Server{config: &Config{TCP: true, Hosts: []string{"192.0.2.10"}}}
+	var err error
+	if s.udp, err = net.ListenPacket("udp", "[::]:0"); err != nil {
+		f.Fatal(err)
+	}
+	f.Cleanup(func() { _ = s.udp.Close() })
+	f.Fuzz(func(t *testing.T, host, contentType, streamURL string) {
+		r := &http.Request{
+			Host: host, URL: &url.URL{}, Header: http.Header{"Content-Type": {contentType}}, Body: io.NopCloser(strings.NewReader(browserOffer)),
+		}
+		lines, err := s.candidates(reached(r))
+		if err != nil || len(lines) < 2 {
+			t.Fatalf("%q: %q, %v", host, lines, err)
+		}
+		for _, line := range lines {
+			if inWords(line) == "?" {
+				t.Fatalf("%q: %q is no candidate", host, line)
+			}
+		}
+		if text, err := readBody(httptest.NewRecorder(), r, typeSDP); (err == nil) != (text == browserOffer) {
+			t.Fatalf("%q: %v", contentType, err)
+		}
+		if name, err := useStreamURL(r, streamURL); err == nil {
+			if again, err := streamname.Parse(name); err != nil || again != name {
+				t.Fatalf("%q names %q: %v", streamURL, name, err)
+			}
 		}
 	})
 }

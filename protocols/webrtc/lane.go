@@ -29,6 +29,7 @@ type lane struct {
 	rtxSSRC  uint32
 	rtxType  uint8 // 0 if packets are not sent again
 	rtxCount uint16
+	extensions
 
 	from    uint64 // position before which nothing is sent
 	sent    bool   // something was
@@ -73,6 +74,7 @@ func (l *lane) Bind(ctx pion.TrackLocalContext) (pion.RTPCodecParameters, error)
 	for _, c := range ctx.CodecParameters() {
 		if c.PayloadType == l.codec.params.PayloadType {
 			l.out, l.ssrc = ctx.WriteStream(), uint32(ctx.SSRC())
+			l.use(ctx.HeaderExtensions(), l.player.resource.server.config)
 			if l.codec.rtx != nil {
 				l.rtxType, l.rtxSSRC = uint8(l.codec.rtx.PayloadType), uint32(ctx.SSRCRetransmission())
 			}
@@ -138,6 +140,9 @@ func (l *lane) send(e *rtpfeed.Entry, replay bool) {
 		Version: 2, Marker: e.Marker, PayloadType: uint8(l.codec.params.PayloadType), SequenceNumber: l.next,
 		Timestamp: l.clock, SSRC: l.ssrc,
 	}
+	if e.First {
+		l.stamp(&l.header, e, l.player.feed.Wall(e.PTS))
+	}
 	l.next++
 	n, err := l.out.WriteRTP(&l.header, e.Payload)
 	if err != nil {
@@ -201,6 +206,8 @@ func (l *lane) readReports() {
 				})
 			case *rtcp.PictureLossIndication, *rtcp.FullIntraRequest:
 				l.player.feed.Do(l.player.refresh)
+			case *rtcp.ReceiverReport, *rtcp.SenderReport:
+				l.player.reports.Report(l.outlet, l.ssrc, int(l.codec.params.ClockRate), packet)
 			}
 		}
 	}

@@ -26,12 +26,16 @@ func newMetrics() *metrics {
 	}
 }
 
-func (m *metrics) all() []prometheus.Collector {
+func (m *metrics) all(connecting func() int) []prometheus.Collector {
 	count := func(name, help string, f func() uint64) prometheus.Collector {
 		return prometheus.NewCounterFunc(prometheus.CounterOpts{Name: name, Help: help}, func() float64 { return float64(f()) })
 	}
 	return []prometheus.Collector{
 		m.ignored, m.unsent,
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "weir_webrtc_connecting",
+			Help: "Sessions that have not connected yet.",
+		}, func() float64 { return float64(connecting()) }),
 		count("weir_webrtc_reorderable_pictures_total", "Pictures of H.264 streams with B-frames, once for all players.", m.pictures.Pictures.Load),
 		count("weir_webrtc_b_frames_left_out_total", "Of these, B-frames that were left out.", m.pictures.LeftOut.Load),
 	}

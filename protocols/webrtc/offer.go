@@ -32,6 +32,7 @@ type media struct {
 	sends      bool    // the client
 	receives   bool    // the client
 	codecs     []codec // known ones, in the client's order
+	unknown    []string
 	extensions []string
 }
 
@@ -96,15 +97,14 @@ func parseMedia(d *sdp.MediaDescription) *media {
 			}
 		}
 	}
-	m.codecs = parseCodecs(d, m.kind)
+	m.parseCodecs(d)
 	return m
 }
 
-// parseCodecs returns the codecs of a section that are known.
-func parseCodecs(d *sdp.MediaDescription, kind av.Kind) []codec {
+// parseCodecs finds the codecs of a section.
+func (m *media) parseCodecs(d *sdp.MediaDescription) {
 	alone := sdp.SessionDescription{MediaDescriptions: []*sdp.MediaDescription{d}}
 	described := alone.GetCodecMap()
-	var list []codec
 	repairs := make(map[string]pion.RTPCodecParameters) // by the payload type that they repeat
 	for _, text := range d.MediaName.Formats {
 		n, err := strconv.ParseUint(text, 10, 7)
@@ -119,7 +119,7 @@ func parseCodecs(d *sdp.MediaDescription, kind av.Kind) []codec {
 		params := pion.RTPCodecParameters{
 			PayloadType: pion.PayloadType(n),
 			RTPCodecCapability: pion.RTPCodecCapability{
-				MimeType: kind.String() + "/" + c.Name, ClockRate: c.ClockRate, SDPFmtpLine: c.Fmtp, RTCPFeedback: feedback(c.RTCPFeedback),
+				MimeType: m.kind.String() + "/" + c.Name, ClockRate: c.ClockRate, SDPFmtpLine: c.Fmtp, RTCPFeedback: feedback(c.RTCPFeedback),
 			},
 		}
 		if channels, err := strconv.ParseUint(c.EncodingParameters, 10, 8); err == nil {
@@ -130,16 +130,50 @@ func parseCodecs(d *sdp.MediaDescription, kind av.Kind) []codec {
 			repairs[fmtp["apt"]] = params
 			continue
 		}
-		if c, ok := known[kind][name]; ok {
-			list = append(list, codec{Codec: c, params: params, fmtp: fmtp})
+		if ours, ok := known[m.kind][name]; ok {
+			m.codecs = append(m.codecs, codec{Codec: ours, params: params, fmtp: fmtp})
+		} else if !slices.Contains(auxiliary(), name) {
+			m.unknown = append(m.unknown, c.Name)
 		}
 	}
-	for i := range list {
-		if rtx, ok := repairs[strconv.Itoa(int(list[i].params.PayloadType))]; ok {
-			list[i].rtx = &rtx
+	for i := range m.codecs {
+		if rtx, ok := repairs[strconv.Itoa(int(m.codecs[i].params.PayloadType))]; ok {
+			m.codecs[i].rtx = &rtx
 		}
 	}
-	return list
+}
+
+// auxiliary are the payload formats that carry no media of their own, in lower
+// case.
+func auxiliary() []string {
+	return []string{"red", "ulpfec", "flexfec", "flexfec-03", "cn", "telephone-event"}
+}
+
+// maxNamed bounds the codecs of a section that are named when it cannot be used,
+// maxName each of them, in bytes: a stranger wrote them.
+const (
+	maxNamed = 8
+	maxName  = 32
+)
+
+// omission says that none of the section's codecs can be used.
+func (m *media) omission() av.Omission {
+	o := av.Omission{Kind: m.kind, Why: "its codec is unknown"}
+	var names []string
+	for _, c := range m.codecs { // what is not usable
+		names = append(names, c.String())
+		o.Why = "its profile or packetization mode cannot be used"
+	}
+	for _, name := range m.unknown {
+		names = append(names, strings.ToValidUTF8(name[:min(len(name), maxName)], ""))
+	}
+	slices.Sort(names)
+	names = slices.Compact(names)
+	if len(names) == 0 {
+		o.Why = "it has no codec"
+	}
+	o.Codec = strings.Join(names[:min(len(names), maxNamed)], ", ")
+	return o
 }
 
 // feedback returns the feedback messages that are understood.

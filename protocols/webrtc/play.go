@@ -30,6 +30,7 @@ const batchAt = 0.15
 // playing is a session that we send to.
 type playing struct {
 	resource *resource
+	whole    bool // the client wants all pictures or none
 	stream   *bus.Stream
 	feed     *rtpfeed.Feed
 	releases []func() // in the order in which it was acquired
@@ -44,6 +45,12 @@ func (p *playing) begin(ctx context.Context, o *offer, _ auth.Grant) (string, er
 	if p.stream, err = p.await(ctx); err != nil {
 		return "", err
 	}
+	if err := p.resource.admit(); err != nil {
+		return "", err
+	}
+	if err := p.judge(); err != nil {
+		return "", err
+	}
 	if err := p.acquire(ctx); err != nil {
 		return "", err
 	}
@@ -52,6 +59,20 @@ func (p *playing) begin(ctx context.Context, o *offer, _ auth.Grant) (string, er
 		return "", err
 	}
 	return p.resource.connect(ctx, o, engine, &interceptor.Registry{})
+}
+
+// judge refuses a stream that is known not to play. What shows later ends the view,
+// and with it the session.
+func (p *playing) judge() error {
+	info := p.stream.Info()
+	if !info.Layout.Ready {
+		return nil
+	}
+	v := Judge(info)
+	if v.Err == nil && v.Without > 0 && p.whole {
+		return reason.Wrap(reason.Unsupported, ErrPicturesLeftOut)
+	}
+	return v.Err
 }
 
 // acquire finds the packets of the stream as browsers can play it: pictures in
@@ -115,7 +136,14 @@ func carries(t *av.Track) error {
 // choose finds a section and a codec of the offer for each track.
 func (p *playing) choose(o *offer) (*pion.MediaEngine, error) {
 	engine := &pion.MediaEngine{}
-	p.player = &player{resource: p.resource, stream: p.stream, feed: p.feed, lanes: make([]*lane, len(p.feed.Outlets()))}
+	if err := p.resource.server.offerExtensions(engine); err != nil {
+		return nil, err
+	}
+	outlets := len(p.feed.Outlets())
+	p.player = &player{
+		resource: p.resource, stream: p.stream, feed: p.feed, lanes: make([]*lane, outlets),
+		reports: rtpfeed.NewReception(&p.resource.session.Counters().Network, outlets),
+	}
 	free := append([]*media(nil), o.medias...)
 	why := errors.New("the offer receives nothing")
 	found := false

@@ -27,6 +27,7 @@ type player struct {
 	stream   *bus.Stream
 	feed     *rtpfeed.Feed
 	lanes    []*lane // one for each outlet; nil if it is not sent
+	reports  *rtpfeed.Reception
 
 	placed   bool   // pos is valid
 	began    bool   // something was sent

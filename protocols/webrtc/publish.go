@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"log/slog"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/pion/interceptor"
 	"github.com/pion/interceptor/pkg/nack"
+	"github.com/pion/interceptor/pkg/report"
 	"github.com/pion/rtcp"
 	prtp "github.com/pion/rtp"
 	pion "github.com/pion/webrtc/v4"
@@ -19,6 +21,8 @@ import (
 	"github.com/weirmedia/weir/pkg/av"
 	"github.com/weirmedia/weir/pkg/bus"
 	"github.com/weirmedia/weir/pkg/reason"
+	"github.com/weirmedia/weir/pkg/session"
+	"github.com/weirmedia/weir/protocols/internal/rtpfeed"
 	"github.com/weirmedia/weir/remux/rtp"
 )
 
@@ -45,11 +49,13 @@ type publishing struct {
 	mu     sync.Mutex // tracks come on goroutines of their own
 	pub    *bus.Publisher
 	clock  rtp.Clock
+	jitter rtpfeed.Jitters
 	inlets []*inlet // by the order of the offer's sections
 	timer  *time.Timer
 	closed bool
 
 	readers sync.WaitGroup
+	leftOut session.LeftOut
 }
 
 var _ use = (*publishing)(nil)
@@ -60,6 +66,7 @@ type inlet struct {
 	demuxer *rtp.Demuxer
 	timing  *rtp.Timing
 	sorter  *rtp.Sorter
+	jitter  *rtpfeed.Jitter
 	taken   bool // by a track of the connection
 	told    *av.Track
 }
@@ -67,10 +74,14 @@ type inlet struct {
 // begin implements use.
 func (p *publishing) begin(ctx context.Context, o *offer, grant auth.Grant) (string, error) {
 	r := p.resource
-	engine, err := p.take(o)
+	engine, leftOut, err := p.take(o)
 	if err != nil {
 		return "", err
 	}
+	if err := r.admit(); err != nil { // before it takes the place of another
+		return "", err
+	}
+	p.without(leftOut)
 	pub, err := r.server.host.Bus.Publish(r.stream, bus.Claim{Owner: grant.Identity.Key(), Session: r.session.ID(), Kill: r.kill, Refresh: p.refresh})
 	if err != nil {
 		return "", err
@@ -92,33 +103,48 @@ func (p *publishing) begin(ctx context.Context, o *offer, grant auth.Grant) (str
 	return r.connect(ctx, o, engine, registry)
 }
 
-// take chooses a codec for each section that the client sends.
-func (p *publishing) take(o *offer) (*pion.MediaEngine, error) {
-	engine := &pion.MediaEngine{}
+// without tells which of the client's tracks cannot be used.
+func (p *publishing) without(tracks []av.Omission) {
+	r := p.resource
+	p.leftOut.Set(tracks)
+	r.session.Without(&p.leftOut)
+	session.LogLeftOut(r.server.host.Log, slog.LevelWarn, tracks,
+		slog.String("protocol", protocol), slog.String("stream", r.stream), slog.String("remote", r.session.Info().Remote))
+}
+
+// take chooses a codec for each section that the client sends. leftOut are those
+// that have none.
+func (p *publishing) take(o *offer) (engine *pion.MediaEngine, leftOut []av.Omission, err error) {
+	engine = &pion.MediaEngine{}
 	next := [av.Kinds]int{av.Video: 0, av.Audio: 1} // as everywhere: even and odd
 	for _, m := range o.medias {
 		wanted := videoCodecs()
 		if m.kind == av.Audio {
 			wanted = audioCodecs()
 		}
+		if !m.sends {
+			continue
+		}
 		c := m.first(wanted...)
-		if c == nil || !m.sends {
+		if c == nil {
+			leftOut = append(leftOut, m.omission())
 			continue
 		}
 		d, err := rtp.NewDemuxer(next[m.kind], c.format())
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		next[m.kind] += 2
 		if err := c.register(engine, m.kind); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
-		p.inlets = append(p.inlets, &inlet{codec: c, demuxer: d, timing: p.clock.Track(), sorter: rtp.NewSorter(int64(patience))})
+		p.inlets = append(p.inlets, &inlet{codec: c, demuxer: d, timing: p.clock.Track(), sorter: rtp.NewSorter(int64(patience)),
+			jitter: p.jitter.Track(int(c.params.ClockRate))})
 	}
 	if len(p.inlets) == 0 {
-		return nil, reason.Wrap(reason.Unsupported, errors.New("the offer sends nothing that can be used: H.264, H.265, AV1, VP9, VP8, Opus or G.711"))
+		return nil, nil, reason.Wrap(reason.Unsupported, errors.New("the offer sends nothing that can be used: H.264, H.265, AV1, VP9, VP8, Opus or G.711"))
 	}
-	return engine, nil
+	return engine, leftOut, nil
 }
 
 // register makes c a codec that is negotiated.
@@ -174,7 +200,7 @@ func (p *publishing) read(in *inlet, t *pion.TrackRemote) {
 	defer p.readers.Done()
 	buf := make([]byte, receiveMTU)
 	for {
-		n, _, err := t.Read(buf)
+		n, attributes, err := t.Read(buf)
 		if err != nil {
 			return // the connection ends, which says why
 		}
@@ -182,24 +208,30 @@ func (p *publishing) read(in *inlet, t *pion.TrackRemote) {
 		if pkt.Unmarshal(bytes.Clone(buf[:n])) != nil || pkt.PayloadType != uint8(in.codec.params.PayloadType) || len(pkt.Payload) == 0 {
 			continue // padding, to find out how fast the network is
 		}
-		if err := p.packet(in, pkt, n); err != nil {
+		again := attributes.Get(pion.AttributeRtxPayloadType) != nil
+		if err := p.packet(in, pkt, n, again); err != nil {
 			go p.resource.end(reason.TakenOver, err)
 			return
 		}
 	}
 }
 
-// packet takes in one packet of n bytes.
-func (p *publishing) packet(in *inlet, pkt *prtp.Packet, n int) error {
+// packet takes in one packet of n bytes. One that was sent again says nothing about
+// how the network treats others.
+func (p *publishing) packet(in *inlet, pkt *prtp.Packet, n int, again bool) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	now := av.Now()
 	c, before := p.resource.session.Counters(), in.sorter.Counts()
 	c.BytesIn.Add(uint64(n))
-	ordered := in.sorter.Push(pkt, av.Now())
+	ordered := in.sorter.Push(pkt, now)
 	after := in.sorter.Counts()
 	c.Network.PacketsIn.Add(1)
 	c.Network.PacketsLost.Add(after.Lost - before.Lost)
-	c.Network.PacketsReordered.Add(after.Reordered - before.Reordered)
+	if !again {
+		c.Network.PacketsReordered.Add(after.Reordered - before.Reordered)
+		c.Network.Jitter.Store(in.jitter.Add(pkt.Timestamp, now))
+	}
 	for _, ready := range ordered {
 		frames, why := in.demuxer.Demux(ready)
 		if why != "" {
@@ -292,9 +324,11 @@ func (p *publishing) close() {
 // control.
 func receiving(engine *pion.MediaEngine) (*interceptor.Registry, error) {
 	registry := &interceptor.Registry{}
-	if err := pion.ConfigureRTCPReports(registry); err != nil {
+	reports, err := report.NewReceiverInterceptor()
+	if err != nil {
 		return nil, err
 	}
+	registry.Add(reports)
 	if err := pion.ConfigureTWCCSender(engine, registry); err != nil {
 		return nil, err
 	}

@@ -29,18 +29,20 @@ type resource struct {
 	stream  string
 	action  session.Action
 	reached netip.AddrPort // where the client reached us for HTTP; may be invalid
+	remote  netip.Addr
 	session *session.Session
 	cancel  context.CancelFunc // of what begins
 	begun   chan struct{}      // closed when the use has begun, or failed to
 	use     use
 	pc      *pion.PeerConnection
 	timer   *time.Timer // ends the session unless it connects in time
+	settled func()      // it does not connect any more: it has, or has ended
 
 	restarting sync.Mutex
 
 	mu        sync.Mutex
 	etag      string
-	later     []string // the client's candidates that came one by one
+	later     []string // the client's candidates that came one by one, in words
 	connected bool
 	ended     bool
 }
@@ -95,6 +97,12 @@ func (s *Server) find(id, stream string, action session.Action) *resource {
 		return nil
 	}
 	return r
+}
+
+// admit counts r as one that connects, or refuses it. It is called once.
+func (r *resource) admit() (err error) {
+	r.settled, err = r.server.pending.enter(r.remote)
+	return err
 }
 
 // connect makes the connection and returns the answer to o.
@@ -163,6 +171,7 @@ func (r *resource) follow(state pion.PeerConnectionState) {
 		r.mu.Unlock()
 		if first {
 			r.timer.Stop()
+			r.settled()
 			r.use.connected()
 		}
 	case pion.PeerConnectionStateFailed:
@@ -210,6 +219,9 @@ func (r *resource) end(why reason.Reason, err error) {
 	}
 	if r.pc != nil {
 		_ = r.pc.GracefulClose() // it has nothing to say that matters now
+	}
+	if r.settled != nil {
+		r.settled()
 	}
 	r.use.close()
 	r.session.Close(why, err)

@@ -24,7 +24,7 @@ func (r *resource) trickle(list []pion.ICECandidateInit) error {
 	full := len(r.later)+len(list) > maxTrickled
 	if !full {
 		for _, c := range list {
-			r.later = append(r.later, clip(c.Candidate))
+			r.later = append(r.later, inWords(c.Candidate))
 		}
 	}
 	r.mu.Unlock()
@@ -37,12 +37,6 @@ func (r *resource) trickle(list []pion.ICECandidateInit) error {
 		}
 	}
 	return nil
-}
-
-// clip bounds what is kept of a client's text.
-func clip(s string) string {
-	const most = 128
-	return strings.Clone(s[:min(len(s), most)])
 }
 
 // remoteUfrag returns the name of the client's ICE session.

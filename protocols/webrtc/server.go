@@ -19,6 +19,8 @@ import (
 
 	"github.com/weirmedia/weir/pkg/listen"
 	"github.com/weirmedia/weir/pkg/plugin"
+	"github.com/weirmedia/weir/pkg/reason"
+	"github.com/weirmedia/weir/pkg/session"
 )
 
 // protocol names WebRTC in sessions and metrics.
@@ -42,8 +44,10 @@ type Server struct {
 	config  *Config
 	host    *plugin.Host
 	metrics *metrics
+	pending *pending
 
 	udp         net.PacketConn // nil if all is off
+	outside     *outside       // nil without a STUN server
 	engine      pion.SettingEngine
 	certificate pion.Certificate
 	muxes       []interface{ Close() error }
@@ -58,8 +62,11 @@ type Server struct {
 var _ plugin.Service = (*Server)(nil)
 
 func newServer(c *Config, h *plugin.Host) (*Server, error) {
-	s := &Server{config: c, host: h, metrics: newMetrics(), resources: make(map[string]*resource)}
-	for _, c := range s.metrics.all() {
+	s := &Server{
+		config: c, host: h, metrics: newMetrics(), pending: newPending(c.MaxConnecting, c.MaxConnectingPerAddress),
+		resources: make(map[string]*resource),
+	}
+	for _, c := range s.metrics.all(s.pending.count) {
 		if err := h.Metrics.Register(c); err != nil {
 			return nil, fmt.Errorf("webrtc: %w", err)
 		}
@@ -100,17 +107,28 @@ func (s *Server) open() error {
 	}
 	logger := (&logs{s.host.Log}).NewLogger("ice")
 	networks := []pion.NetworkType{pion.NetworkTypeUDP4, pion.NetworkTypeUDP6}
-	mux := pion.NewICEUDPMux(logger, s.udp)
+	mux := s.newUDPMux(logger)
 	s.engine.SetICEUDPMux(mux)
 	s.muxes = append(s.muxes, mux)
 	if tcp != nil {
-		mux := ice.NewTCPMuxDefault(ice.TCPMuxParams{Listener: tcp, Logger: logger, ReadBufferSize: tcpBuffer, WriteBufferSize: tcpWriteBuffer})
+		patience := time.Duration(s.config.ConnectTimeout)
+		mux := ice.NewTCPMuxDefault(ice.TCPMuxParams{
+			Listener: &tcpListener{listen.Limit(tcp, s.config.MaxConnections, s.refuseTCP), s.host.Log}, Logger: logger,
+			ReadBufferSize: tcpBuffer, WriteBufferSize: tcpWriteBuffer,
+			FirstStunBindTimeout: patience, AliveDurationForConnFromStun: patience,
+		})
 		s.engine.SetICETCPMux(mux)
 		s.muxes = append(s.muxes, mux)
 		networks = append(networks, pion.NetworkTypeTCP4, pion.NetworkTypeTCP6)
 	}
 	s.engine.SetNetworkTypes(networks)
 	return nil
+}
+
+// refuseTCP notes a connection beyond the limit.
+func (s *Server) refuseTCP(remote net.Addr) {
+	s.host.Sessions.Refuse(session.Info{Protocol: protocol, Remote: remote.String(), Transport: "tcp"}, reason.LimitReached,
+		fmt.Errorf("webrtc.max_connections: all %d are in use", s.config.MaxConnections))
 }
 
 // portTries bounds how often a port is looked for that is free for UDP and TCP.

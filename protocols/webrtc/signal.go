@@ -122,6 +122,10 @@ func (e *endpoint) open(r *http.Request, stream, text string) (*resource, string
 	if err != nil {
 		return nil, "", err
 	}
+	whole, err := parseWhole(r.URL.Query())
+	if err != nil {
+		return nil, "", err
+	}
 	host := e.server.host
 	grant, err := host.Auth.Authorize(r.Context(), auth.Request{
 		Action: e.may, Stream: stream, Protocol: protocol, Remote: host.HTTP.Remote(r).Addr(),
@@ -132,7 +136,7 @@ func (e *endpoint) open(r *http.Request, stream, text string) (*resource, string
 	}
 	ctx, cancel := context.WithCancel(r.Context())
 	defer cancel()
-	res := e.newResource(r, stream, cancel)
+	res := e.newResource(r, stream, whole, cancel)
 	if err := e.server.attach(res); err != nil {
 		return nil, "", err
 	}
@@ -157,19 +161,32 @@ func (e *endpoint) open(r *http.Request, stream, text string) (*resource, string
 	return res, answer, nil
 }
 
+// parseWhole reads ?whole=1, which asks for all pictures or none.
+func parseWhole(q url.Values) (bool, error) {
+	switch v := q.Get("whole"); v {
+	case "", "0", "false":
+		return false, nil
+	case "1", "true":
+		return true, nil
+	default:
+		return false, reason.Wrap(reason.BadRequest, fmt.Errorf("whole: must be 0 or 1, is %.32q", v))
+	}
+}
+
 // failure is the error of a session that was begun: the registry knows of it.
 type failure struct{ error }
 
 func (f *failure) Unwrap() error { return f.error }
 
-func (e *endpoint) newResource(r *http.Request, stream string, cancel context.CancelFunc) *resource {
+func (e *endpoint) newResource(r *http.Request, stream string, whole bool, cancel context.CancelFunc) *resource {
 	res := &resource{
-		server: e.server, stream: stream, action: e.action, reached: reached(r), cancel: cancel, begun: make(chan struct{}),
+		server: e.server, stream: stream, action: e.action, reached: reached(r),
+		remote: e.server.host.HTTP.Remote(r).Addr(), cancel: cancel, begun: make(chan struct{}),
 	}
 	if e.action == session.Publish {
 		res.use = &publishing{resource: res}
 	} else {
-		res.use = &playing{resource: res}
+		res.use = &playing{resource: res, whole: whole}
 	}
 	return res
 }

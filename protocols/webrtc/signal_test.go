@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -12,6 +13,7 @@ import (
 
 	pion "github.com/pion/webrtc/v4"
 
+	"github.com/weirmedia/weir/pkg/av"
 	"github.com/weirmedia/weir/pkg/bus"
 	"github.com/weirmedia/weir/pkg/config"
 	"github.com/weirmedia/weir/pkg/reason"
@@ -97,6 +99,61 @@ func TestNeverConnects(t *testing.T) {
 	again.addTrack(pion.MimeTypeH264)
 	again.post(r.Plain + "/live/test/whip")
 	again.wait()
+}
+
+// What was tried is told when no connection comes about: our candidates, those of
+// the offer, and those that came later.
+func TestTellsWhatWasTried(t *testing.T) {
+	r := newRig(t, func(c *Config) { c.ConnectTimeout, c.Hosts = config.Duration(time.Second), []string{"192.0.2.10"} })
+	p := newPeer(t)
+	p.addTrack(pion.MimeTypeH264)
+	offer := regexp.MustCompile(`(?m)^a=candidate:.*\r\n`).ReplaceAllString(p.offer(), "")
+	offer = strings.Replace(offer, "a=mid:0\r\n", "a=mid:0\r\na=candidate:1 1 udp 2130706431 198.51.100.7 4000 typ host\r\n", 1)
+	response, body := request(t, http.MethodPost, r.Plain+"/live/test/whip", typeSDP, offer)
+	if response.StatusCode != http.StatusCreated {
+		t.Fatalf("%s %s", response.Status, body)
+	}
+	location, err := response.Location()
+	if err != nil {
+		t.Fatal(err)
+	}
+	fragment := "m=video 9 UDP/TLS/RTP/SAVPF 0\r\na=mid:0\r\na=candidate:2 1 udp 1694498815 203.0.113.9 4001 typ srflx raddr 0.0.0.0 rport 0 generation 0 ufrag abcd network-cost 999\r\n"
+	if response, body := request(t, http.MethodPatch, location.String(), typeFragment, fragment, "If-Match: *"); response.StatusCode != http.StatusNoContent {
+		t.Fatalf("%s %s", response.Status, body)
+	}
+	r.Eventually("the session has ended", func() bool { return len(r.Host.Sessions.Ended()) == 1 })
+	end := r.Host.Sessions.Ended()[0]
+	port := regexp.MustCompile(`127\.0\.0\.1 (\d+) typ host`).FindStringSubmatch(body)
+	if port == nil {
+		t.Fatalf("no candidate of ours: %s", body)
+	}
+	want := fmt.Sprintf("no connection within 1s, tried: ours 127.0.0.1:%[1]s/udp 127.0.0.1:%[1]s/tcp 192.0.2.10:%[1]s/udp 192.0.2.10:%[1]s/tcp, "+
+		"the client's 198.51.100.7:4000/udp 203.0.113.9:4001/udp", port[1])
+	if end.Reason != reason.HandshakeTimeout || end.Error != want {
+		t.Errorf("%s: %s\nwant %s", end.Reason, end.Error, want)
+	}
+}
+
+// Of what strangers call candidates a part is told.
+func TestCandidatesInWords(t *testing.T) {
+	many := make([]string, maxTried+1)
+	for i := range many {
+		many[i] = strconv.Itoa(i)
+	}
+	for _, c := range []struct{ got, want string }{
+		{inWords("1 1 udp 1 192.0.2.1 9 typ host"), "192.0.2.1:9/udp"},
+		{inWords("candidate:1 1 TCP 1 2001:db8::1 9 typ host tcptype active"), "[2001:db8::1]:9/tcp"},
+		{inWords("rubbish"), "?"},
+		{joined(nil), "none"},
+		{joined(many), "0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 …"},
+	} {
+		if c.got != c.want {
+			t.Errorf("%q, want %q", c.got, c.want)
+		}
+	}
+	if long := inWords("1 1 udp 1 " + strings.Repeat("a", 200) + ".local 9 typ host"); len(long) != maxWords {
+		t.Errorf("%q", long)
+	}
 }
 
 // An ICE restart keeps the session.
@@ -251,5 +308,33 @@ func TestKilledWhileWaiting(t *testing.T) {
 	totals := r.Host.Sessions.Totals()
 	if len(totals.Groups) != 1 || totals.Groups[0].Closes[reason.Kicked] != 1 || len(totals.Refusals) > 0 {
 		t.Errorf("%+v", totals)
+	}
+}
+
+// The tracks of a publisher that cannot be used are named; the rest is published.
+func TestPublisherLeftOut(t *testing.T) {
+	const fingerprint = "a=fingerprint:sha-256 " +
+		"00:11:22:33:44:55:66:77:88:99:AA:BB:CC:DD:EE:FF:00:11:22:33:44:55:66:77:88:99:AA:BB:CC:DD:EE:FF\r\na=setup:actpass\r\n"
+	const unusable = "m=video 9 UDP/TLS/RTP/SAVPF 98 99 100 101\r\nc=IN IP4 0.0.0.0\r\na=mid:2\r\na=sendonly\r\na=rtcp-mux\r\n" +
+		"a=rtpmap:98 H264/90000\r\na=fmtp:98 packetization-mode=0\r\na=rtpmap:99 X-H267/90000\r\n" +
+		"a=rtpmap:100 red/90000\r\na=rtpmap:101 rtx/90000\r\na=fmtp:101 apt=98\r\n"
+	const unknown = "m=audio 9 UDP/TLS/RTP/SAVPF 112 113\r\nc=IN IP4 0.0.0.0\r\na=mid:3\r\na=sendonly\r\na=rtcp-mux\r\n" +
+		"a=rtpmap:112 lyra/16000\r\na=rtpmap:113 telephone-event/8000\r\n"
+	r := newRig(t, nil)
+	offer := strings.Replace(browserOffer, "BUNDLE 0 1\r\n", "BUNDLE 0 1 2 3\r\n"+fingerprint, 1) + unusable + unknown
+	response, body := request(t, http.MethodPost, r.Plain+"/live/test/whip", typeSDP, offer)
+	if response.StatusCode != http.StatusCreated {
+		t.Fatalf("%s %s", response.Status, body)
+	}
+	list := r.Host.Sessions.List()
+	want := []av.Omission{
+		{Kind: av.Video, Codec: "H264, X-H267", Why: "its profile or packetization mode cannot be used"},
+		{Kind: av.Audio, Codec: "lyra", Why: "its codec is unknown"},
+	}
+	if len(list) != 1 || !slices.Equal(list[0].LeftOut, want) {
+		t.Fatalf("%+v", list)
+	}
+	if lacks := r.Host.Sessions.Lacks()["live/test"]; len(lacks) != 2 {
+		t.Errorf("the stream lacks %+v", lacks)
 	}
 }

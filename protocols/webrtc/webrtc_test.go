@@ -44,11 +44,12 @@ type peer struct {
 	etag      string
 }
 
-func newPeer(t *testing.T) *peer {
+func newPeer(t *testing.T, options ...func(*pion.API)) *peer {
 	t.Helper()
 	var settings pion.SettingEngine
 	settings.SetIncludeLoopbackCandidate(true)
-	pc, err := pion.NewAPI(pion.WithSettingEngine(settings)).NewPeerConnection(pion.Configuration{})
+	options = append([]func(*pion.API){pion.WithSettingEngine(settings)}, options...)
+	pc, err := pion.NewAPI(options...).NewPeerConnection(pion.Configuration{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -171,6 +171,11 @@ type stream struct {
 	}
 	Viewers      map[string]int
 	ViewersTotal int `json:"viewers_total"`
+	WebRTC       *struct {
+		Playable  bool
+		Why       string
+		FrameRate float64 `json:"frame_rate"`
+	}
 }
 
 func (s *server) streams(t *testing.T) []stream {

@@ -135,6 +135,15 @@ const whepScript = `(async () => {
 	return true;
 })()`
 
+// offerScript asks for media by WHEP and returns the answer.
+const offerScript = `(async () => {
+	const pc = new RTCPeerConnection();
+	pc.addTransceiver("video", {direction: "recvonly"});
+	await pc.setLocalDescription();
+	const answer = await fetch(%q, {method: "POST", headers: {"Content-Type": "application/sdp"}, body: pc.localDescription.sdp});
+	return answer.status + " " + await answer.text();
+})()`
+
 // webrtcStats is what the page knows of what it receives.
 const webrtcStats = `(async () => {
 	const out = {first: window.first};
@@ -228,6 +237,10 @@ func TestFullWHEPChromium(t *testing.T) {
 			b := openWHEP(t, s)
 			b.eventually(t, 20*time.Second, "it plays", `v.currentTime > 1`)
 			requireSmooth(t, b, c.rate)
+			st, _ := s.stream(t, "live/test")
+			if w := st.WebRTC; w == nil || !w.Playable || math.Abs(w.FrameRate-c.rate) > 0.15*c.rate || (w.Why != "") != (c.rate < 30) {
+				t.Errorf("the API tells %+v", w)
+			}
 			var heard struct{ Level, Frequency float64 }
 			b.eval(t, hearScript, &heard)
 			t.Logf("heard %+v", heard)
@@ -239,13 +252,22 @@ func TestFullWHEPChromium(t *testing.T) {
 	}
 }
 
-// TestFullWHEPPyramid: where other pictures refer to B-frames, the session is
-// closed with the reason.
+// TestFullWHEPPyramid: where other pictures refer to B-frames, the API says so, and
+// players are refused with the reason.
 func TestFullWHEPPyramid(t *testing.T) {
 	s := startServer(t, settings{"webrtc.listen": "127.0.0.1:0"})
 	publishLive(t, s, "bframes=3:b-pyramid=normal:b-adapt=0")
-	eventually(t, 20*time.Second, "the stream is there", func() bool { st, ok := s.stream(t, "live/test"); return ok && st.Ready })
-	openWHEP(t, s)
+	eventually(t, 20*time.Second, "the API says so", func() bool {
+		st, ok := s.stream(t, "live/test")
+		return ok && st.WebRTC != nil && !st.WebRTC.Playable && strings.Contains(st.WebRTC.Why, "b-pyramid")
+	})
+	b := openPage(t, s.httpURL(""), webrtcArgs...)
+	b.eventually(t, 20*time.Second, "the page is there", `document.readyState === "complete"`)
+	var answer string
+	b.eval(t, fmt.Sprintf(offerScript, s.httpURL("live/test/whep")), &answer)
+	if !strings.HasPrefix(answer, "415 ") || !strings.Contains(answer, "bframes=0") {
+		t.Errorf("answered %s", answer)
+	}
 	eventually(t, 20*time.Second, "the session is closed", func() bool {
 		return strings.Contains(s.get(t, "metrics"), `weir_sessions_closed_total{action="play",protocol="webrtc",reason="unsupported"} 1`)
 	})

@@ -64,6 +64,15 @@ func ParseConfig(b []byte) (Config, error) {
 	return c, nil
 }
 
+// LengthSize returns the LengthSize of a record that ParseConfig reads, without
+// reading the rest; 4 if it is too short.
+func LengthSize(config []byte) int {
+	if len(config) < 5 {
+		return 4
+	}
+	return int(config[4]&3) + 1
+}
+
 func parseList(b []byte, offset, n int, name string) (list [][]byte, end int, err error) {
 	for i := range n {
 		rest := b[offset:]

@@ -1,0 +1,69 @@
+package webrtc
+
+import (
+	"fmt"
+	"net/netip"
+	"sync"
+
+	"github.com/weirmedia/weir/pkg/reason"
+)
+
+// pending counts the sessions that have not connected yet, of all and of each
+// address: those that never do must not take the place of others. Its methods are
+// safe for concurrent use.
+type pending struct {
+	most, each int
+
+	mu  sync.Mutex
+	all int
+	of  map[netip.Prefix]int
+}
+
+func newPending(most, each int) *pending {
+	return &pending{most: most, each: each, of: make(map[netip.Prefix]int)}
+}
+
+// enter counts one from an address. leave, which may be called repeatedly, undoes
+// that.
+func (p *pending) enter(a netip.Addr) (leave func(), err error) {
+	from := network(a)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch {
+	case p.all >= p.most:
+		return nil, reason.Wrap(reason.LimitReached, fmt.Errorf("webrtc.max_connecting: %d sessions are connecting already", p.all))
+	case p.of[from] >= p.each:
+		return nil, reason.Wrap(reason.LimitReached, fmt.Errorf("webrtc.max_connecting_per_address: %d sessions of this address are connecting already", p.of[from]))
+	}
+	p.all++
+	p.of[from]++
+	return sync.OnceFunc(func() { p.leave(from) }), nil
+}
+
+func (p *pending) leave(from netip.Prefix) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.all--
+	if p.of[from]--; p.of[from] == 0 {
+		delete(p.of, from)
+	}
+}
+
+// count returns how many there are.
+func (p *pending) count() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.all
+}
+
+// network returns what is surely one client's: an address, of IPv6 the network of
+// 64 bits, in which it may take any.
+func network(a netip.Addr) netip.Prefix {
+	a = a.Unmap().WithZone("")
+	bits := a.BitLen()
+	if a.Is6() {
+		bits = 64
+	}
+	p, _ := a.Prefix(bits) // fails for no address only: all of these are one
+	return p
+}

@@ -1,0 +1,69 @@
+package webrtc
+
+import (
+	"fmt"
+	"net"
+	"strconv"
+	"strings"
+
+	"github.com/pion/ice/v4"
+	"github.com/pion/sdp/v3"
+)
+
+// maxTried bounds the candidates that are named when a client could not connect,
+// maxWords what is said of each, in bytes: a stranger wrote them.
+const (
+	maxTried = 16
+	maxWords = 64
+)
+
+// tried says in words which candidates there were.
+func (r *resource) tried() string {
+	var ours, theirs []string
+	lines, _ := r.server.candidates(r.reached) // made before, for the answer
+	for _, line := range lines {
+		ours = append(ours, inWords(line))
+	}
+	if d := r.pc.RemoteDescription(); d != nil {
+		theirs = offered(d.SDP)
+	}
+	theirs = append(theirs, r.trickled()...)
+	return fmt.Sprintf("tried: ours %s, the client's %s", joined(ours), joined(theirs))
+}
+
+// offered returns the candidates in an SDP, in words.
+func offered(text string) (list []string) {
+	var d sdp.SessionDescription
+	if d.UnmarshalString(text) != nil {
+		return nil
+	}
+	for _, m := range d.MediaDescriptions {
+		for _, a := range m.Attributes {
+			if a.IsICECandidate() {
+				list = append(list, inWords(a.Value))
+			}
+		}
+	}
+	return list
+}
+
+// inWords returns a candidate as ADDRESS:PORT/TRANSPORT, and "?" for what is none.
+func inWords(candidate string) string {
+	c, err := ice.UnmarshalCandidate(candidate)
+	if err != nil {
+		return "?"
+	}
+	words := net.JoinHostPort(c.Address(), strconv.Itoa(c.Port())) + "/" + c.NetworkType().NetworkShort()
+	return strings.Clone(words[:min(len(words), maxWords)])
+}
+
+// joined returns a list of candidates in words, of which the first are named.
+func joined(list []string) string {
+	switch {
+	case len(list) == 0:
+		return "none"
+	case len(list) > maxTried:
+		list = append(list[:maxTried:maxTried], "…")
+	}
+	return strings.Join(list, " ")
+}
