@@ -77,6 +77,15 @@ func (v *View) Stream() *Stream { return v.stream }
 // itself. Its Transform method is not for the caller.
 func (v *View) Through() Transform { return v.through }
 
+// Missing returns the tracks of the stream that v lacks now, and why. A track is
+// known to be missing when v's Layouts lack it.
+func (v *View) Missing() []av.Omission {
+	if t, ok := v.through.(Omitter); ok {
+		return t.Missing()
+	}
+	return nil
+}
+
 // Done is closed when the view has ended: no frame follows. End then says why.
 func (v *View) Done() <-chan struct{} { return v.done }
 
@@ -241,6 +250,13 @@ type Transform interface {
 	// Transform handles f, which is immutable, and emits any number of frames.
 	// An error ends the derived view with its reason, not the stream.
 	Transform(f *av.Frame, emit func(*av.Frame)) error
+}
+
+// Omitter is what a Transform implements that may have to leave tracks out.
+type Omitter interface {
+	// Missing returns the tracks of its source that are left out now. Any goroutine
+	// may call it; it does not block.
+	Missing() []av.Omission
 }
 
 // Derive returns the view of v through the transform that newTransform makes,

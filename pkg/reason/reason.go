@@ -31,7 +31,7 @@ const (
 	BadMessage   Reason = "bad_message" // a message or command that makes no sense
 	BadMedia     Reason = "bad_media"   // a codec header or access unit is broken
 	BadName      Reason = "bad_name"    // a stream name that is reserved or malformed
-	BadRequest   Reason = "bad_request" // an HTTP request that makes no sense
+	BadRequest   Reason = "bad_request" // a request that makes no sense
 
 	// Refused.
 	Unauthorized   Reason = "unauthorized"

@@ -13,8 +13,8 @@ import (
 
 // Transform turns the audio tracks of a stream into those that a Maker makes of
 // them and lets everything else pass. A track that cannot be transcoded is left
-// out; Problems says why. It is a bus.Transform; Problems may be called by any
-// goroutine.
+// out; Problems says why. It is a bus.Transform; Problems and Missing may be called
+// by any goroutine.
 type Transform struct {
 	maker Maker
 	keep  []av.Codec
@@ -30,6 +30,7 @@ type Transform struct {
 
 var (
 	_ bus.Transform = (*Transform)(nil)
+	_ bus.Omitter   = (*Transform)(nil)
 	_ io.Closer     = (*Transform)(nil)
 )
 
@@ -55,11 +56,14 @@ func NewTransform(maker Maker, keep ...av.Codec) *Transform {
 	return &Transform{maker: maker, keep: keep}
 }
 
-// Transform implements bus.Transform. It does not fail: what goes wrong costs one
-// track.
+// Transform implements bus.Transform. What goes wrong costs one track; it fails if
+// none is left, or viewers would wait for ever.
 func (t *Transform) Transform(f *av.Frame, emit func(*av.Frame)) error {
 	if f.Layout != t.source {
 		t.adopt(f.Layout)
+		if err := t.nothingLeft(); err != nil {
+			return err
+		}
 	}
 	if !t.transcodes(f.Track) {
 		out := *f
@@ -79,6 +83,16 @@ func (t *Transform) Transform(f *av.Frame, emit func(*av.Frame)) error {
 	if err != nil {
 		s.fail(err)
 		t.describe()
+		return t.nothingLeft()
+	}
+	return nil
+}
+
+// nothingLeft says why the stream, of which all tracks are known, has none that
+// comes out; nil if it has one.
+func (t *Transform) nothingLeft() error {
+	if problems := t.Problems(); t.source.Ready && len(t.layout.Tracks) == 0 && len(problems) > 0 {
+		return problems[0].Err
 	}
 	return nil
 }
@@ -164,7 +178,16 @@ func (t *Transform) Problems() []Problem {
 	return slices.Clone(t.problems)
 }
 
-// Close closes the transcoders. No other method is called after it but Problems.
+// Missing implements bus.Omitter.
+func (t *Transform) Missing() (tracks []av.Omission) {
+	for _, p := range t.Problems() {
+		tracks = append(tracks, av.Omit(p.Track, p.Err.Error()))
+	}
+	return tracks
+}
+
+// Close closes the transcoders. No other method is called after it but Problems and
+// Missing.
 func (t *Transform) Close() error {
 	var errs []error
 	for _, s := range t.tracks {

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 
 	"github.com/weirmedia/weir/pkg/bus"
+	"github.com/weirmedia/weir/pkg/transcode"
 )
 
 // always reports whether the segments of some streams are to be made always.
@@ -42,7 +43,7 @@ func (s *service) keep(ctx context.Context) {
 			delete(held, e.Stream)
 			release()
 		case !have && e.State != bus.Ended && s.config.of(e.Stream.Name()).mode == Always:
-			_, release, err := s.acquire(e.Stream, s.config.Format)
+			_, release, err := s.acquire(e.Stream, rendition{s.config.Format, transcode.Unchosen})
 			if err != nil {
 				s.log.Warn("hls segments are not made", slog.String("stream", e.Stream.Name()), slog.String("error", err.Error()))
 				continue

@@ -14,6 +14,7 @@ import (
 	"github.com/weirmedia/weir/pkg/bus"
 	"github.com/weirmedia/weir/pkg/reason"
 	"github.com/weirmedia/weir/pkg/session"
+	"github.com/weirmedia/weir/pkg/transcode"
 	"github.com/weirmedia/weir/protocols/hls/segment"
 )
 
@@ -26,6 +27,7 @@ const readLag = 2 * time.Second
 type muxer struct {
 	service *service
 	stream  *bus.Stream
+	view    *bus.View
 	format  segment.Format
 	epoch   string
 	cancel  context.CancelFunc
@@ -58,9 +60,24 @@ var _ bus.Breakable = (*muxer)(nil)
 
 type muxerKey struct{ format segment.Format }
 
-// acquire returns the muxer of stream in format f, made if nobody has it yet.
-func (s *service) acquire(stream *bus.Stream, f segment.Format) (m *muxer, release func(), err error) {
-	return bus.Acquire(stream.Plain(), muxerKey{f}, func() (*muxer, error) { return s.newMuxer(stream, f), nil })
+// rendition is how a viewer wants a stream.
+type rendition struct {
+	format segment.Format
+	audio  transcode.Choice
+}
+
+// acquire returns the muxer of a rendition of stream, made if nobody has it yet.
+func (s *service) acquire(stream *bus.Stream, r rendition) (m *muxer, release func(), err error) {
+	view, releaseView, err := r.audio.Acquire(stream.Plain(), r.format.Carries)
+	if err != nil {
+		return nil, nil, err
+	}
+	m, releaseMuxer, err := bus.Acquire(view, muxerKey{r.format}, func() (*muxer, error) { return s.newMuxer(view, r.format), nil })
+	if err != nil {
+		releaseView()
+		return nil, nil, err
+	}
+	return m, func() { releaseMuxer(); releaseView() }, nil
 }
 
 // sequenceEpoch is when media sequence numbers were 0. Every muxer begins with
@@ -69,11 +86,12 @@ func (s *service) acquire(stream *bus.Stream, f segment.Format) (m *muxer, relea
 // come and go all the time are there more.
 var sequenceEpoch = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 
-func (s *service) newMuxer(stream *bus.Stream, f segment.Format) *muxer {
+func (s *service) newMuxer(view *bus.View, f segment.Format) *muxer {
+	stream := view.Stream()
 	set := s.config.of(stream.Name())
 	ctx, cancel := context.WithCancel(context.Background())
 	m := &muxer{
-		service: s, stream: stream, format: f, epoch: strings.ToLower(rand.Text()[:epochLength]), cancel: cancel,
+		service: s, stream: stream, view: view, format: f, epoch: strings.ToLower(rand.Text()[:epochLength]), cancel: cancel,
 		started: make(chan struct{}),
 		log:     s.log.With(slog.String("stream", stream.Name()), slog.String("format", string(f))),
 	}
@@ -87,7 +105,7 @@ func (s *service) newMuxer(stream *bus.Stream, f segment.Format) *muxer {
 	m.away = time.AfterFunc(time.Hour, m.gap)
 	m.away.Stop()
 	s.enter(m)
-	go m.run(ctx, stream.Plain().SubscribeSettled(readLag))
+	go m.run(ctx, view.SubscribeSettled(readLag))
 	return m
 }
 
@@ -171,7 +189,7 @@ func (m *muxer) omit(l *av.Layout) {
 		return
 	}
 	m.layout = l
-	if tracks := m.format.LeftOut(l); m.leftOut.Set(tracks) {
+	if tracks := append(m.format.LeftOut(l), m.view.Missing()...); m.leftOut.Set(tracks) {
 		session.LogLeftOut(m.log, slog.LevelInfo, tracks, slog.String("protocol", protocol))
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/weirmedia/weir/pkg/auth"
 	"github.com/weirmedia/weir/pkg/reason"
 	"github.com/weirmedia/weir/pkg/session"
+	"github.com/weirmedia/weir/pkg/transcode"
 	"github.com/weirmedia/weir/protocols/hls/playlist"
 	"github.com/weirmedia/weir/protocols/hls/segment"
 	"github.com/weirmedia/weir/protocols/internal/httplive"
@@ -43,24 +44,25 @@ func query(r *http.Request) (url.Values, error) {
 	return q, nil
 }
 
-// formatOf reads ?format=ts.
-func (s *service) formatOf(q url.Values) (segment.Format, error) {
-	f := s.config.Format
+// renditionOf reads ?format=ts and ?audio=aac.
+func (s *service) renditionOf(q url.Values) (r rendition, err error) {
+	r.format = s.config.Format
 	if text := q.Get("format"); text != "" {
-		if err := f.UnmarshalText([]byte(text)); err != nil {
-			return f, reason.Wrap(reason.BadRequest, fmt.Errorf("format: %w", err))
+		if err := r.format.UnmarshalText([]byte(text)); err != nil {
+			return r, reason.Wrap(reason.BadRequest, fmt.Errorf("format: %w", err))
 		}
 	}
-	return f, nil
+	r.audio, err = transcode.ChoiceOf(q, transcode.Unchosen)
+	return r, err
 }
 
 // serveIndex answers a request for /NAME/index.m3u8: a new viewer, unless there
 // are no sessions.
 func (s *service) serveIndex(w http.ResponseWriter, r *http.Request, name string) {
 	q, err := query(r)
-	var f segment.Format
+	var want rendition
 	if err == nil {
-		f, err = s.formatOf(q)
+		want, err = s.renditionOf(q)
 	}
 	if err != nil {
 		s.refuse(w, r, name, err)
@@ -80,7 +82,7 @@ func (s *service) serveIndex(w http.ResponseWriter, r *http.Request, name string
 		return
 	}
 	defer v.done()
-	text, err := s.index(r, q, v, f)
+	text, err := s.index(r, q, v, want)
 	if err != nil {
 		s.fail(w, r, v, err)
 		return
@@ -102,8 +104,8 @@ func (s *service) serveIndexHead(w http.ResponseWriter, r *http.Request, q url.V
 }
 
 // index returns the multivariant playlist for v, once there is media.
-func (s *service) index(r *http.Request, q url.Values, v *viewer, f segment.Format) ([]byte, error) {
-	_, newest, err := s.newest(r, v, f)
+func (s *service) index(r *http.Request, q url.Values, v *viewer, want rendition) ([]byte, error) {
+	_, newest, err := s.newest(r, v, want)
 	if err != nil {
 		return nil, err
 	}
@@ -117,7 +119,10 @@ func (s *service) index(r *http.Request, q url.Values, v *viewer, f segment.Form
 			}
 		}
 	}
-	uri := "~hls/" + string(f) + playlistExtension
+	if want.audio != transcode.Unchosen {
+		keep.Set("audio", string(want.audio))
+	}
+	uri := "~hls/" + string(want.format) + playlistExtension
 	if len(keep) > 0 {
 		uri += "?" + keep.Encode()
 	}
@@ -126,11 +131,11 @@ func (s *service) index(r *http.Request, q url.Values, v *viewer, f segment.Form
 }
 
 // begin waits for v's stream, if v has no muxer of it, and for its first segment.
-func (s *service) begin(ctx context.Context, v *viewer, f segment.Format) (*muxer, *snapshot, error) {
-	m, err := v.muxer(f)
+func (s *service) begin(ctx context.Context, v *viewer, want rendition) (*muxer, *snapshot, error) {
+	m, err := v.muxer(want)
 	if reason.Of(err, "") == reason.StreamNotFound {
 		if err = v.await(ctx); err == nil {
-			m, err = v.muxer(f)
+			m, err = v.muxer(want)
 		}
 	}
 	if err != nil {
@@ -153,12 +158,17 @@ const startPatience = 5 * time.Second
 
 var errNoSegment = reason.Wrap(reason.StreamNotFound, errors.New("the stream has no media yet"))
 
-// servePlaylist answers a request for the media playlist in format f.
+// servePlaylist answers a request for the media playlist in format f, with the audio
+// that its query chooses.
 func (s *service) servePlaylist(w http.ResponseWriter, r *http.Request, name string, f segment.Format) {
 	q, err := query(r)
-	var want directives
+	var state directives
+	want := rendition{format: f}
 	if err == nil {
-		want, err = parseDirectives(q)
+		state, err = parseDirectives(q)
+	}
+	if err == nil {
+		want.audio, err = transcode.ChoiceOf(q, transcode.Unchosen)
 	}
 	key := viewerKey{stream: name}
 	if err == nil && s.config.Sessions == SessionsOn {
@@ -174,29 +184,29 @@ func (s *service) servePlaylist(w http.ResponseWriter, r *http.Request, name str
 		return
 	}
 	defer v.done()
-	newest, err := s.playlist(r, v, f, want)
+	newest, err := s.playlist(r, v, want, state)
 	if err != nil {
 		s.fail(w, r, v, err)
 		return
 	}
-	s.writePlaylist(w, r, v, newest, want)
+	s.writePlaylist(w, r, v, newest, state)
 }
 
 // playlist returns the snapshot that a request asks for, and waits for it.
-func (s *service) playlist(r *http.Request, v *viewer, f segment.Format, want directives) (*snapshot, error) {
-	m, newest, err := s.newest(r, v, f)
-	if err != nil || !want.given || newest.part == 0 || newest.reached(want.number, want.part) {
+func (s *service) playlist(r *http.Request, v *viewer, want rendition, state directives) (*snapshot, error) {
+	m, newest, err := s.newest(r, v, want)
+	if err != nil || !state.given || newest.part == 0 || newest.reached(state.number, state.part) {
 		return newest, err
 	}
-	if newest.ahead(want.number, want.part) {
-		return nil, reason.Wrap(reason.BadRequest, fmt.Errorf("_HLS_msn: %d is too far ahead of %d", want.number, newest.next))
+	if newest.ahead(state.number, state.part) {
+		return nil, reason.Wrap(reason.BadRequest, fmt.Errorf("_HLS_msn: %d is too far ahead of %d", state.number, newest.next))
 	}
-	return s.await(r.Context(), v.gone, m, func(s *snapshot) bool { return s.reached(want.number, want.part) })
+	return s.await(r.Context(), v.gone, m, func(s *snapshot) bool { return s.reached(state.number, state.part) })
 }
 
 // newest returns v's muxer and its newest snapshot, and waits for the first.
-func (s *service) newest(r *http.Request, v *viewer, f segment.Format) (*muxer, *snapshot, error) {
-	m, err := v.muxer(f)
+func (s *service) newest(r *http.Request, v *viewer, want rendition) (*muxer, *snapshot, error) {
+	m, err := v.muxer(want)
 	if err == nil {
 		if newest := m.newest.Load(); newest != nil {
 			return m, newest, newest.failed
@@ -204,7 +214,7 @@ func (s *service) newest(r *http.Request, v *viewer, f segment.Format) (*muxer, 
 	}
 	ctx, cancel := both(r.Context(), v.gone)
 	defer cancel()
-	return s.begin(ctx, v, f)
+	return s.begin(ctx, v, want)
 }
 
 // await returns the newest snapshot of m as soon as ready accepts it. It fails

@@ -25,6 +25,7 @@ import (
 	"github.com/weirmedia/weir/pkg/plugin"
 	"github.com/weirmedia/weir/pkg/reason"
 	"github.com/weirmedia/weir/pkg/session"
+	"github.com/weirmedia/weir/pkg/transcode"
 	"github.com/weirmedia/weir/protocols/hls/hlstest"
 	"github.com/weirmedia/weir/protocols/hls/segment"
 )
@@ -158,19 +159,25 @@ func (r *rig) publish(gop int, tracks ...*av.Track) *source {
 func (r *rig) warm(s *source, formats ...segment.Format) {
 	r.t.Helper()
 	for _, f := range formats {
-		m, release, err := r.service.acquire(r.host.Bus.Stream("live/test"), f)
+		m, release, err := r.service.acquire(r.host.Bus.Stream("live/test"), rendition{f, transcode.Unchosen})
 		if err != nil {
 			r.t.Fatal(err)
 		}
 		r.t.Cleanup(release)
-		s.play(1)
-		eventually(r.t, "the muxer to begin", func() bool {
-			m.mu.Lock()
-			defer m.mu.Unlock()
-			return m.placed
-		})
-		s.warmed = append(s.warmed, m)
+		s.begin(m)
 	}
+}
+
+// begin has m cut what s publishes from its next picture on.
+func (s *source) begin(m *muxer) {
+	s.t.Helper()
+	s.play(1)
+	eventually(s.t, "the muxer to begin", func() bool {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		return m.placed
+	})
+	s.warmed = append(s.warmed, m)
 }
 
 const picture = 40 * time.Millisecond

@@ -82,11 +82,11 @@ func TestSessionLeftOut(t *testing.T) {
 	r := newRig(t, options{})
 	s := r.publish(50,
 		&av.Track{ID: 0, Kind: av.Video, Codec: av.H264, Config: h264Config, Width: 64, Height: 36},
-		&av.Track{ID: 1, Kind: av.Audio, Codec: av.G711U, SampleRate: 8000, Channels: 1})
-	r.warm(s, segment.FMP4)
+		&av.Track{ID: 1, Kind: av.Audio, Codec: av.FLAC, SampleRate: 48000, Channels: 2})
+	r.warm(s, segment.TS)
 	s.play(330)
-	r.open("")
-	if list := r.host.Sessions.List(); len(list) != 1 || len(list[0].LeftOut) != 1 || list[0].LeftOut[0].Codec != av.G711U.String() {
+	r.open("?format=ts")
+	if list := r.host.Sessions.List(); len(list) != 1 || len(list[0].LeftOut) != 1 || list[0].LeftOut[0].Codec != av.FLAC.String() {
 		t.Errorf("sessions %+v", list)
 	}
 }

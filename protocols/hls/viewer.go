@@ -9,7 +9,6 @@ import (
 
 	"github.com/weirmedia/weir/pkg/reason"
 	"github.com/weirmedia/weir/pkg/session"
-	"github.com/weirmedia/weir/protocols/hls/segment"
 )
 
 // viewer is who asks for the playlists of one stream: a session, whose id is in
@@ -26,7 +25,7 @@ type viewer struct {
 
 	mu      sync.Mutex
 	session *session.Session // nil without sessions, and until it is open
-	outputs map[segment.Format]*output
+	outputs map[rendition]*output
 	busy    int // requests under way
 	timer   *time.Timer
 	closed  bool
@@ -65,7 +64,7 @@ func (s *service) viewer(key viewerKey, open func(*viewer) error) (*viewer, erro
 		}
 		s.unlist(v) // it is about to go by itself
 	}
-	v := &viewer{service: s, id: key.id, name: key.stream, outputs: make(map[segment.Format]*output), busy: 1}
+	v := &viewer{service: s, id: key.id, name: key.stream, outputs: make(map[rendition]*output), busy: 1}
 	v.gone, v.end = context.WithCancelCause(context.Background())
 	v.timer = time.AfterFunc(time.Hour, v.expire)
 	v.timer.Stop()
@@ -207,30 +206,30 @@ func (v *viewer) close(why reason.Reason) {
 	}
 }
 
-// muxer returns the muxer for format f of the viewer's stream. The one that it
+// muxer returns the muxer for a rendition of the viewer's stream. The one that it
 // has stays, also when its stream has ended, until there is a new stream.
-func (v *viewer) muxer(f segment.Format) (*muxer, error) {
+func (v *viewer) muxer(r rendition) (*muxer, error) {
 	stream := v.service.host.Bus.Stream(v.name)
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if v.closed {
 		return nil, reason.Wrap(v.why, errors.New("the session has ended"))
 	}
-	o := v.outputs[f]
+	o := v.outputs[r]
 	if o != nil && (stream == nil || o.muxer.stream == stream && !o.muxer.Broken()) {
 		return o.muxer, nil
 	}
 	if stream == nil {
 		return nil, reason.Wrap(reason.StreamNotFound, fmt.Errorf("nobody publishes %q", v.name))
 	}
-	m, release, err := v.service.acquire(stream, f)
+	m, release, err := v.service.acquire(stream, r)
 	if err != nil {
 		return nil, err
 	}
 	if o != nil {
 		o.release()
 	}
-	v.outputs[f] = &output{m, release}
+	v.outputs[r] = &output{m, release}
 	if v.session != nil {
 		v.session.Without(&m.leftOut)
 	}

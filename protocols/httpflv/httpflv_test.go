@@ -27,8 +27,9 @@ func TestConforms(t *testing.T) {
 					if err != nil {
 						t.Fatal(err)
 					}
-					if tag.Type == flv.ScriptTag || tag.Body[1] == 0 { // a sequence header
-						continue
+					const enhancedHeader = 0x90 // of sound
+					if tag.Type == flv.ScriptTag || tag.Body[1] == 0 || tag.Body[0] == enhancedHeader {
+						continue // a sequence header
 					}
 					return map[flv.TagType]av.Kind{flv.VideoTag: av.Video, flv.AudioTag: av.Audio}[tag.Type]
 				}

@@ -36,7 +36,7 @@ func (c *Config) Start(h *plugin.Host) (plugin.Service, error) {
 	return httplive.Start(h, httplive.Format{
 		Suffix: ".mp4", ContentType: "video/mp4",
 		Protocol: "httpmp4", WebSocketProtocol: "wsmp4", Name: "mp4",
-		Settled: true, NoData: true,
+		Settled: true, NoData: true, Carries: fmp4.Carries,
 		Variant: parseVariant,
 	}), nil
 }

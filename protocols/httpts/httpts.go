@@ -34,7 +34,7 @@ func (c *Config) Start(h *plugin.Host) (plugin.Service, error) {
 	return httplive.Start(h, httplive.Format{
 		Suffix: ".ts", ContentType: "video/mp2t",
 		Protocol: "httpts", WebSocketProtocol: "wsts", Name: "ts",
-		Settled: true, NoData: true,
+		Settled: true, NoData: true, Carries: ts.Carries,
 		Variant: func(url.Values) (httplive.Variant, error) { return variant{}, nil },
 	}), nil
 }

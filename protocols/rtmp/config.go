@@ -7,6 +7,7 @@ import (
 
 	"github.com/weirmedia/weir/pkg/config"
 	"github.com/weirmedia/weir/pkg/plugin"
+	"github.com/weirmedia/weir/pkg/transcode"
 	"github.com/weirmedia/weir/remux/rtmpchunk"
 )
 
@@ -21,6 +22,8 @@ type Config struct {
 	Key         string `yaml:"key"`
 	// ChunkSize is the size in bytes of the chunks that are sent.
 	ChunkSize int `yaml:"chunk_size"`
+	// Audio is how players get their audio whose stream key does not say it.
+	Audio transcode.Choice `yaml:"audio"`
 	// HandshakeTimeout bounds the time from connecting to the first publish or
 	// play, and the time without one later on.
 	HandshakeTimeout config.Duration `yaml:"handshake_timeout"`
@@ -57,6 +60,7 @@ func New() plugin.Config {
 		// piece: a header each instead of one every 128 or 4096 bytes. ffmpeg,
 		// librtmp, GStreamer and VLC accept it.
 		ChunkSize:        60000,
+		Audio:            transcode.Copy,
 		HandshakeTimeout: config.Duration(10 * time.Second),
 		ReadInterval:     config.Duration(20 * time.Millisecond),
 		MaxConnections:   20000,

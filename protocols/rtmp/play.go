@@ -12,6 +12,7 @@ import (
 	"github.com/weirmedia/weir/pkg/fanout"
 	"github.com/weirmedia/weir/pkg/reason"
 	"github.com/weirmedia/weir/pkg/session"
+	"github.com/weirmedia/weir/pkg/transcode"
 	"github.com/weirmedia/weir/protocols/rtmp/message"
 	"github.com/weirmedia/weir/remux/flv"
 	"github.com/weirmedia/weir/remux/rtmpchunk"
@@ -24,9 +25,11 @@ type playing struct {
 	cancel  context.CancelFunc // ends the wait for the stream
 	waited  chan struct{}      // closed when the wait is over
 	options flv.Options
+	audio   transcode.Choice
 
 	mu        sync.Mutex
 	view      *bus.View // nil while the stream is awaited
+	release   func()    // gives it back
 	selection av.Selection
 }
 
@@ -38,6 +41,10 @@ func (c *conn) handlePlay(id uint32, cmd message.Command) error {
 		return c.fail(id, message.CodePlayFailed, err)
 	}
 	r, err := c.admit(auth.Play, cmd.String(0))
+	var audio transcode.Choice
+	if err == nil {
+		audio, err = transcode.ChoiceOf(r.query, c.server.config.Audio)
+	}
 	if err != nil {
 		return c.refuse(session.Play, id, message.CodePlayFailed, r.name, err)
 	}
@@ -51,7 +58,7 @@ func (c *conn) handlePlay(id uint32, cmd message.Command) error {
 		return c.fail(id, message.CodePlayFailed, err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	p := &playing{stream: id, session: s, cancel: cancel, waited: make(chan struct{}), options: c.options(r)}
+	p := &playing{stream: id, session: s, cancel: cancel, waited: make(chan struct{}), options: c.options(r), audio: audio}
 	c.play = p
 	go c.awaitStream(ctx, p, r.name)
 	return nil
@@ -108,10 +115,13 @@ func (c *conn) awaitStream(ctx context.Context, p *playing, name string) {
 		return
 	}
 	p.session.Activate()
-	c.viewer.Control(c.playStart(p.stream, name))
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.view = stream.Plain()
+	if p.view, p.release, err = p.audio.Acquire(stream.Plain(), nil); err != nil {
+		c.viewer.Close(reason.Of(err, reason.InternalError), err)
+		return
+	}
+	c.viewer.Control(c.playStart(p.stream, name))
 	c.follow(p)
 }
 
@@ -166,6 +176,9 @@ func (c *conn) endPlay(end ended) {
 	p.cancel()
 	<-p.waited
 	c.viewer.Stop()
+	if p.release != nil {
+		p.release()
+	}
 	p.session.Close(end.why, end.err)
 	c.setIdle(true)
 }

@@ -43,17 +43,22 @@ func (c *client) feed(r request) (*feed, func(), error) {
 	if err != nil {
 		return nil, nil, err
 	}
+	view, releaseView, err := r.audio.Acquire(stream.Plain(), nil)
+	if err != nil {
+		return nil, nil, err
+	}
 	type key struct{ e *endpoint }
 	e := c.endpoint
-	f, release, err := rtpfeed.Acquire(context.Background(), stream.Plain(), key{e}, rtpfeed.Options{
+	f, release, err := rtpfeed.Acquire(context.Background(), view, key{e}, rtpfeed.Options{
 		Log: e.server.host.Log, Protocol: protocol, Window: time.Duration(e.server.config.MaxLag), BatchAt: batchAt,
 		Unsent: e.server.metrics.unsent.Inc,
 		Begin:  func(outlets []*rtpfeed.Outlet) (io.Closer, error) { return e.describe(r.name, outlets) },
 	})
 	if err != nil {
+		releaseView()
 		return nil, nil, err
 	}
-	return &feed{f, f.Begun().(*described)}, release, nil
+	return &feed{f, f.Begun().(*described)}, func() { release(); releaseView() }, nil
 }
 
 // describe makes what DESCRIBE tells of outlets, and gives them the sources that

@@ -18,6 +18,7 @@ import (
 	"github.com/weirmedia/weir/pkg/reason"
 	"github.com/weirmedia/weir/pkg/session"
 	"github.com/weirmedia/weir/pkg/streamname"
+	"github.com/weirmedia/weir/pkg/transcode"
 )
 
 // authTimeout bounds how long an authorizer may take.
@@ -59,6 +60,7 @@ func clientOf(sc *gortsplib.ServerConn) *client { return sc.UserData().(*client)
 // request is a stream, and leave to use it.
 type request struct {
 	name   string
+	audio  transcode.Choice // of a player
 	grant  auth.Grant
 	proofs bool // credentials came with it
 }
@@ -80,12 +82,18 @@ func (c *client) admit(action auth.Action, path, rawQuery string, req *base.Requ
 		}
 	}
 	query, _ := url.ParseQuery(rawQuery) // of a broken one what can be read counts
+	var audio transcode.Choice
+	if action == auth.Play {
+		if audio, err = transcode.ChoiceOf(query, transcode.Unchosen); err != nil {
+			return request{name: name}, err
+		}
+	}
 	presented, err := c.credentials(query, req)
 	if err != nil {
 		return request{name: name}, err
 	}
 	what := asked{action, name, rawQuery, presented}
-	r := request{name: name, proofs: presented != auth.Credentials{}}
+	r := request{name: name, audio: audio, proofs: presented != auth.Credentials{}}
 	if what == c.asked {
 		r.grant = c.grant
 		return r, nil

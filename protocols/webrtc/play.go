@@ -91,15 +91,9 @@ func (p *playing) acquire(ctx context.Context) error {
 		return err
 	}
 	p.releases = append(p.releases, release)
-	missing := func() (list []av.Omission) {
-		for _, problem := range view.Problems() {
-			list = append(list, av.Omit(problem.Track, problem.Err.Error()))
-		}
-		return list
-	}
 	p.feed, release, err = rtpfeed.Acquire(ctx, view.View, key{s}, rtpfeed.Options{
 		Log: s.host.Log, Protocol: protocol, Window: time.Duration(s.config.MaxLag), MaxPayload: maxPayload, BatchAt: batchAt,
-		Carries: carries, Missing: missing, Unsent: s.metrics.unsent.Inc,
+		Carries: carries, Unsent: s.metrics.unsent.Inc,
 	})
 	if err != nil {
 		return err

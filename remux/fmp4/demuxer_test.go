@@ -258,3 +258,17 @@ func TestDemuxerUnknownCodec(t *testing.T) {
 		t.Errorf("%d tracks, %d and %d frames", len(got.layout.Tracks), len(got.of(0)), len(got.of(1)))
 	}
 }
+
+// VP8 has no clip: what a browser sends has no configuration, and gets one.
+func TestRoundTripVP8(t *testing.T) {
+	track := &av.Track{Kind: av.Video, Codec: av.VP8, Width: 320, Height: 240, Profile: "profile 0 2.0"}
+	c := clip{layout: layoutOf(track), frames: []*av.Frame{
+		{Track: track, Key: true, Payload: unhex(t, "3001009d012a 4001f000")},
+		{Track: track, DTS: 33e6, PTS: 33e6, Payload: unhex(t, "3101009d012a 4001f000")},
+	}}
+	prelude, media := mux(t, new(Muxer), c)
+	got := demux(t, append(prelude, media...))
+	track.Config = unhex(t, "001482020202 0000")
+	checkTrack(t, "VP8", got.layout.Tracks[0], track)
+	checkFrames(t, "VP8", got.frames, c.frames, false)
+}

@@ -67,12 +67,21 @@ func videoConfig(t *av.Track) (format string, config []byte, err error) {
 	case av.AV1:
 		_, err = av1.ParseConfig(t.Config)
 		return "av01", boxOf(nil, "av1C", t.Config...), err
+	case av.VP8:
+		config, err = vpConfig(t)
+		return "vp08", config, err
 	case av.VP9:
-		record := mime.VP9Record(t)
-		_, err = vpx.ParseConfig(record)
-		return "vp09", boxOf(nil, "vpcC", append([]byte{1, 0, 0, 0}, record...)...), err
+		config, err = vpConfig(t)
+		return "vp09", config, err
 	}
 	return "", nil, fmt.Errorf("%s has no sample entry", t.Codec)
+}
+
+// vpConfig returns the VPCodecConfigurationBox (VP-ISOBMFF, 2.2).
+func vpConfig(t *av.Track) ([]byte, error) {
+	record := mime.VPRecord(t)
+	_, err := vpx.ParseConfig(record)
+	return boxOf(nil, "vpcC", append([]byte{1, 0, 0, 0}, record...)...), err
 }
 
 // completeArrays returns a copy of a sound HEVCDecoderConfigurationRecord that

@@ -21,12 +21,12 @@ const Shift = 10 * time.Second
 
 const videoTimescale = 90000
 
-// Carries reports whether fragmented MP4 can carry t: H.264, H.265, AV1, VP9,
-// AAC, MP3, Opus, FLAC, AC-3 and E-AC-3. Audio must have a sample rate, as its
+// Carries reports whether fragmented MP4 can carry t: H.264, H.265, AV1, VP8,
+// VP9, AAC, MP3, Opus, FLAC, AC-3 and E-AC-3. Audio must have a sample rate, as its
 // times count in it.
 func Carries(t *av.Track) bool {
 	switch t.Codec {
-	case av.H264, av.H265, av.AV1, av.VP9, av.Opus:
+	case av.H264, av.H265, av.AV1, av.VP8, av.VP9, av.Opus:
 		return true
 	case av.AAC, av.MP3, av.FLAC, av.AC3, av.EAC3:
 		return t.SampleRate > 0

@@ -34,7 +34,7 @@ var formats = map[string]struct {
 }{
 	"avc1": {av.H264, av.Video, "avcC"}, "avc3": {av.H264, av.Video, "avcC"},
 	"hvc1": {av.H265, av.Video, "hvcC"}, "hev1": {av.H265, av.Video, "hvcC"},
-	"av01": {av.AV1, av.Video, "av1C"}, "vp09": {av.VP9, av.Video, "vpcC"},
+	"av01": {av.AV1, av.Video, "av1C"}, "vp08": {av.VP8, av.Video, "vpcC"}, "vp09": {av.VP9, av.Video, "vpcC"},
 	"mp4a": {av.AAC, av.Audio, "esds"}, // MP3 as well
 	"Opus": {av.Opus, av.Audio, "dOps"}, "fLaC": {av.FLAC, av.Audio, "dfLa"},
 	"ac-3": {av.AC3, av.Audio, "dac3"}, "ec-3": {av.EAC3, av.Audio, "dec3"},
@@ -116,9 +116,9 @@ func (d *sampleDescription) track(id int) (t *av.Track, lengthSize int, err erro
 		}
 	case av.AV1:
 		t, err = av1.TrackFromConfig(id, d.config)
-	case av.VP9:
+	case av.VP8, av.VP9:
 		config.full()
-		t, err = vpx.TrackFromConfig(id, av.VP9, config.b)
+		t, err = vpx.TrackFromConfig(id, d.codec, config.b)
 	case av.AAC:
 		t, err = d.mp4Audio(id)
 	case av.Opus:

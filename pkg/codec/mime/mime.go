@@ -20,8 +20,10 @@ func Codec(t *av.Track) (string, bool) {
 		return hevc(t.Config)
 	case av.AV1:
 		return av1Name(t.Config)
+	case av.VP8:
+		return vpName("vp08", VPRecord(t))
 	case av.VP9:
-		return vp9(VP9Record(t))
+		return vpName("vp09", VPRecord(t))
 	case av.AAC:
 		return mp4Audio(t.Config)
 	case av.MP3:

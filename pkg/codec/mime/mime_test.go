@@ -62,7 +62,8 @@ func TestCodec(t *testing.T) {
 		{"FLAC", av.FLAC, "", "fLaC"},
 		{"AC-3", av.AC3, "", "ac-3"},
 		{"E-AC-3", av.EAC3, "", "ec-3"},
-		{"VP8", av.VP8, "", ""},
+		{"VP8 without configuration", av.VP8, "", "vp08.00.10.08"},
+		{"VP8, broken", av.VP8, "091f87020202 0000", ""},
 		{"G.711", av.G711A, "", ""},
 		{"script data", av.ScriptData, "", ""},
 	} {
@@ -75,7 +76,7 @@ func TestCodec(t *testing.T) {
 	}
 }
 
-func TestVP9Record(t *testing.T) {
+func TestVPRecord(t *testing.T) {
 	for _, c := range []struct {
 		name          string
 		width, height int
@@ -95,7 +96,7 @@ func TestVP9Record(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			track := &av.Track{Codec: av.VP9, Width: c.width, Height: c.height, FrameRate: c.rate, Config: unhex(t, c.config)}
 			before := bytes.Clone(track.Config)
-			if got := VP9Record(track); !bytes.Equal(got, unhex(t, c.want)) {
+			if got := VPRecord(track); !bytes.Equal(got, unhex(t, c.want)) {
 				t.Errorf("got %x, want %s", got, c.want)
 			}
 			if !bytes.Equal(track.Config, before) {

@@ -520,8 +520,8 @@ func TestLayouts(t *testing.T) {
 
 func TestNothingToCarry(t *testing.T) {
 	r := &recorder{t: t}
-	vp8 := &av.Track{ID: 0, Kind: av.Video, Codec: av.VP8}
-	err := New(lowLatency(), r).Push(&av.Frame{Track: vp8, Key: true}, &av.Layout{Tracks: []*av.Track{vp8}, Ready: true}, true)
+	g711 := &av.Track{ID: 1, Kind: av.Audio, Codec: av.G711A, SampleRate: 8000, Channels: 1}
+	err := New(lowLatency(), r).Push(&av.Frame{Track: g711}, &av.Layout{Tracks: []*av.Track{g711}, Ready: true}, true)
 	if reason.Of(err, "") != reason.Unsupported {
 		t.Errorf("error %v", err)
 	}
@@ -568,12 +568,12 @@ func TestSoundWithoutKeyFrames(t *testing.T) {
 
 func TestLeftOut(t *testing.T) {
 	video, sound := videoTrack(), audioTrack()
-	more, vp8 := *sound, &av.Track{ID: 2, Kind: av.Video, Codec: av.VP8}
-	more.ID = 3
-	l := &av.Layout{Tracks: []*av.Track{video, sound, vp8, &more}, Ready: true}
+	more, g711 := *sound, &av.Track{ID: 3, Kind: av.Audio, Codec: av.G711A, SampleRate: 8000}
+	more.ID = 5
+	l := &av.Layout{Tracks: []*av.Track{video, sound, g711, &more}, Ready: true}
 	for _, f := range []Format{FMP4, TS} {
 		got := f.LeftOut(l)
-		if len(got) != 2 || got[0].Codec != "VP8" || got[1].Kind != av.Audio || got[1].Why != "only the first track of a kind is in segments" {
+		if len(got) != 2 || got[0].Codec != "G.711 A-law" || got[1].Kind != av.Audio || got[1].Why != "only the first track of a kind is in segments" {
 			t.Errorf("%s: got %+v", f, got)
 		}
 	}

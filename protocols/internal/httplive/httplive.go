@@ -10,6 +10,7 @@ import (
 	"github.com/weirmedia/weir/pkg/av"
 	"github.com/weirmedia/weir/pkg/fanout"
 	"github.com/weirmedia/weir/pkg/plugin"
+	"github.com/weirmedia/weir/pkg/transcode"
 )
 
 // Format is a form in which a stream can be played. It is not changed once
@@ -27,6 +28,9 @@ type Format struct {
 	// Settled and NoData say that the format must name all tracks at its start,
 	// and that it cannot carry script data.
 	Settled, NoData bool
+	// Carries says which tracks it can carry; nil means all of those that can be
+	// transcoded.
+	Carries transcode.Carries
 	// Borrows says that its muxers keep nothing of a frame; see fanout.Key.
 	Borrows bool
 	// Variant returns what the query asks for beyond kinds of track. An error is
@@ -73,6 +77,7 @@ type service struct {
 type wanted struct {
 	stream    string
 	selection av.Selection
+	audio     transcode.Choice
 	variant   Variant
 }
 

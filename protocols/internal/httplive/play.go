@@ -13,6 +13,7 @@ import (
 	"github.com/weirmedia/weir/pkg/fanout"
 	"github.com/weirmedia/weir/pkg/reason"
 	"github.com/weirmedia/weir/pkg/session"
+	"github.com/weirmedia/weir/pkg/transcode"
 	"github.com/weirmedia/weir/remux/websocket"
 )
 
@@ -40,7 +41,7 @@ func (s *service) serve(w http.ResponseWriter, r *http.Request, name string) {
 	if r.Method == http.MethodHead {
 		if stream := s.host.Bus.Stream(name); stream == nil {
 			WriteError(w, reason.Wrap(reason.StreamNotFound, fmt.Errorf("nobody publishes %q", name)))
-		} else if err := want.playable(stream.Layout()); err != nil {
+		} else if err := s.playable(stream.Layout(), want); err != nil {
 			WriteError(w, err)
 		}
 		return
@@ -52,13 +53,13 @@ func (s *service) serve(w http.ResponseWriter, r *http.Request, name string) {
 
 // parse reads what the query asks for.
 func (s *service) parse(name string, q url.Values) (wanted, error) {
-	selection, err := parseSelection(q)
+	selection, audio, err := parseSelection(q)
 	if err != nil {
 		return wanted{}, err
 	}
 	selection.NoData = s.format.NoData
 	variant, err := s.format.Variant(q)
-	return wanted{name, selection, variant}, err
+	return wanted{name, selection, audio, variant}, err
 }
 
 // play opens the session, waits for the stream and hands the connection over
@@ -110,43 +111,68 @@ func (s *service) await(ctx context.Context, sess *session.Session, want wanted)
 		}
 		sess.Activate()
 	}
-	return stream, want.playable(stream.Layout())
+	return stream, s.playable(stream.Layout(), want)
 }
 
 // playable fails if l is complete and the format cannot carry any of the tracks
 // of it that are wanted.
-func (want wanted) playable(l *av.Layout) error {
+func (s *service) playable(l *av.Layout, want wanted) error {
 	if !l.Ready || len(l.Tracks) == 0 {
 		return nil
 	}
 	if l.Lacks(want.selection) {
 		return reason.Wrap(reason.Unsupported, errors.New("the stream has no track of those that were asked for"))
 	}
+	if want.audio.Transcodes(l, s.format.Carries) {
+		return nil // its tracks are others: the log finds out
+	}
 	_, err := want.variant.NewMuxer().AppendPrelude(nil, l.Select(want.selection), 0)
 	return err
 }
 
+// open returns the wire log of what is wanted.
 func (s *service) open(stream *bus.Stream, want wanted, name string, newMuxer func() fanout.Muxer) (*fanout.Log, func(), error) {
+	view, releaseView, err := want.audio.Acquire(stream.Plain(), s.format.Carries)
+	if err != nil {
+		return nil, nil, err
+	}
 	key := fanout.Key{Format: name, Selection: want.selection, Settled: s.format.Settled, Borrows: s.format.Borrows, Variant: want.variant}
-	return s.host.Delivery.Open(stream.Plain(), key, newMuxer)
+	log, release, err := s.host.Delivery.Open(view, key, newMuxer)
+	if err != nil {
+		releaseView()
+		return nil, nil, err
+	}
+	return log, func() { release(); releaseView() }, nil
 }
 
-// parseSelection reads ?audio=0 and ?video=0.
-func parseSelection(q url.Values) (av.Selection, error) {
-	var s av.Selection
-	for name, off := range map[string]*bool{"audio": &s.NoAudio, "video": &s.NoVideo} {
-		switch v := q.Get(name); v {
-		case "", "1", "true":
-		case "0", "false":
-			*off = true
-		default:
-			return s, fmt.Errorf("%s: must be 0 or 1, is %.32q", name, v)
+// parseSelection reads ?audio and ?video: 0 leaves the kind out. The former may
+// choose a codec besides.
+func parseSelection(q url.Values) (s av.Selection, audio transcode.Choice, err error) {
+	var ok bool
+	if s.NoVideo, ok = parseOff(q.Get("video")); !ok {
+		return s, audio, fmt.Errorf("video: must be 0 or 1, is %.32q", q.Get("video"))
+	}
+	if s.NoAudio, ok = parseOff(q.Get("audio")); !ok {
+		if audio, err = transcode.ChoiceOf(q, audio); err != nil {
+			return s, audio, fmt.Errorf("audio: must be 0, 1, aac, opus or copy, is %.32q", q.Get("audio"))
 		}
 	}
 	if s.NoAudio && s.NoVideo {
-		return s, errors.New("audio=0 and video=0 leave nothing to play")
+		return s, audio, errors.New("audio=0 and video=0 leave nothing to play")
 	}
-	return s, nil
+	return s, audio, nil
+}
+
+// parseOff reads a switch, which is on if nothing is said. ok is false if text is
+// none.
+func parseOff(text string) (off, ok bool) {
+	switch text {
+	case "", "1", "true":
+		return false, true
+	case "0", "false":
+		return true, true
+	}
+	return false, false
 }
 
 func (s *service) info(r *http.Request, name string) session.Info {

@@ -32,7 +32,8 @@ const (
 // under the lock.
 type Feed struct {
 	options Options
-	name    string
+	view    *bus.View
+	name    string // of the stream
 	cancel  context.CancelFunc
 	ready   chan struct{} // closed when outlets or err are there
 
@@ -62,7 +63,7 @@ func Acquire(ctx context.Context, view *bus.View, key any, o Options) (f *Feed, 
 	f, release, err = bus.Acquire(view, key, func() (*Feed, error) {
 		ctx, cancel := context.WithCancel(context.Background())
 		f := &Feed{
-			options: o, name: view.Stream().Name(), cancel: cancel, ready: make(chan struct{}),
+			options: o, view: view, name: view.Stream().Name(), cancel: cancel, ready: make(chan struct{}),
 			log: Log{window: int64(o.Window)}, players: make(map[Player]struct{}),
 		}
 		go f.run(ctx, view.SubscribeSettled(o.Window))
@@ -259,9 +260,7 @@ func (f *Feed) describe(l *av.Layout) error {
 
 // omit notes the tracks that players do without.
 func (f *Feed) omit(tracks []av.Omission) {
-	if f.options.Missing != nil {
-		tracks = append(tracks, f.options.Missing()...)
-	}
+	tracks = append(tracks, f.view.Missing()...)
 	if f.leftOut.Set(tracks) {
 		session.LogLeftOut(f.options.Log, slog.LevelInfo, tracks, slog.String("protocol", f.options.Protocol), slog.String("stream", f.name))
 	}

@@ -26,8 +26,6 @@ type Options struct {
 	// Carries returns why a track that RTP can carry is left out; nil means that
 	// none is.
 	Carries func(t *av.Track) error
-	// Missing, if not nil, returns the tracks of the stream that the view lacks.
-	Missing func() []av.Omission
 	// Unsent is called for each frame that cannot be made into packets.
 	Unsent func()
 	// Begin, if not nil, is called once the outlets are known and returns what is

@@ -32,6 +32,8 @@ func Run(t *testing.T, c Case) {
 	for name, test := range map[string]func(*testing.T, Case){
 		"play":                 testPlay,
 		"announced track":      testSettling,
+		"audio":                testAudio,
+		"audio, missing":       testAudioMissing,
 		"refusals":             testRefusals,
 		"preflight":            testPreflight,
 		"head":                 testHead,
@@ -135,7 +137,7 @@ func testRefusals(t *testing.T, c Case) {
 	r := New(t, c.New(), Options{})
 	r.Publish(Video)
 	r.Status(r.Plain+"/live/absent"+c.Suffix, http.StatusNotFound, "stream_not_found")
-	r.Status(r.Plain+c.path("?audio=maybe"), http.StatusBadRequest, "audio: must be 0 or 1")
+	r.Status(r.Plain+c.path("?audio=maybe"), http.StatusBadRequest, "audio: must be 0, 1, aac, opus or copy")
 	r.Status(r.Plain+c.path("?audio=0&video=0"), http.StatusBadRequest, "nothing to play")
 	r.Status(r.Plain+"/live//test"+c.Suffix, http.StatusBadRequest, "bad_name")
 	r.Status(r.Plain+c.path(""), http.StatusMethodNotAllowed, "method_not_allowed", func(q *http.Request) { q.Method = http.MethodPost })

@@ -8,11 +8,11 @@ import (
 	"github.com/weirmedia/weir/pkg/codec/vpx"
 )
 
-// VP9Record returns the VPCodecConfigurationRecord of a VP9 track. If the
+// VPRecord returns the VPCodecConfigurationRecord of a track of VP8 or VP9. If the
 // publisher sent none, as the bitstream can do without, it is that of 8 bit
-// 4:2:0 video with the level that t's size and frame rate need. Its level is
-// set even if the publisher left it unknown.
-func VP9Record(t *av.Track) []byte {
+// 4:2:0 video with the level that t's size and frame rate need: VP8 has no levels
+// of its own. Its level is set even if the publisher left it unknown.
+func VPRecord(t *av.Track) []byte {
 	const (
 		unspecified = 2 // colour, in code points of ISO/IEC 23091-2
 		colocated   = 1 // 4:2:0, chroma at the luma sample
@@ -24,14 +24,14 @@ func VP9Record(t *av.Track) []byte {
 		record = append([]byte(nil), t.Config...)
 	}
 	if len(record) > levelAt && record[levelAt] == 0 {
-		record[levelAt] = vp9Level(t)
+		record[levelAt] = vpLevel(t)
 	}
 	return record
 }
 
-// vp9Levels are the levels of VP9 with their greatest picture size and rate of
+// vpLevels are the levels of VP9 with their greatest picture size and rate of
 // samples (VP9 levels, WebM project; the table of VP-ISOBMFF, 2.1).
-var vp9Levels = []struct {
+var vpLevels = []struct {
 	level  uint8 // times ten
 	size   int   // luma samples in a picture
 	sample int   // luma samples in a second
@@ -42,9 +42,9 @@ var vp9Levels = []struct {
 	{60, 35651584, 1176502272}, {61, 35651584, 2353004544}, {62, 35651584, 4706009088},
 }
 
-// vp9Level returns the least level that allows t's size and frame rate, which
+// vpLevel returns the least level that allows t's size and frame rate, which
 // is taken for 30 per second if unknown.
-func vp9Level(t *av.Track) uint8 {
+func vpLevel(t *av.Track) uint8 {
 	const usualRate = 30
 	rate := t.FrameRate
 	if rate == 0 {
@@ -52,23 +52,23 @@ func vp9Level(t *av.Track) uint8 {
 	}
 	size := t.Width * t.Height
 	samples := int(math.Ceil(float64(size) * rate))
-	for _, l := range vp9Levels {
+	for _, l := range vpLevels {
 		if size <= l.size && samples <= l.sample {
 			return l.level
 		}
 	}
-	return vp9Levels[len(vp9Levels)-1].level
+	return vpLevels[len(vpLevels)-1].level
 }
 
-// vp9 follows VP-ISOBMFF, 3: the fields after the bit depth follow if they are
+// vpName follows VP-ISOBMFF, 3: the fields after the bit depth follow if they are
 // not the default, which is 4:2:0 video of BT.709.
-func vp9(record []byte) (string, bool) {
+func vpName(entry string, record []byte) (string, bool) {
 	c, err := vpx.ParseConfig(record)
 	if err != nil {
 		return "", false
 	}
 	const vertical, colocated = 0, 1 // both are 4:2:0
-	name := fmt.Sprintf("vp09.%02d.%02d.%02d", c.Profile, c.Level, c.BitDepth)
+	name := fmt.Sprintf("%s.%02d.%02d.%02d", entry, c.Profile, c.Level, c.BitDepth)
 	chroma, fullRange := record[2]>>1&7, record[2]&1
 	if chroma == vertical {
 		chroma = colocated
