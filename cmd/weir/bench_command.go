@@ -16,7 +16,7 @@ import (
 // benchCommand is "weir bench".
 type benchCommand struct {
 	Push benchPush `cmd:"" help:"Publish many streams by RTMP or RTSP."`
-	Play benchPlay `cmd:"" help:"Play with many players, by RTMP, RTSP, HLS, or FLV, MPEG-TS and fMP4 over HTTP and WebSocket."`
+	Play benchPlay `cmd:"" help:"Play with many players, by RTMP, RTSP, WHEP, HLS, or FLV, MPEG-TS and fMP4 over HTTP and WebSocket."`
 }
 
 // benchFlags are what pushing and playing have in common.
@@ -44,6 +44,7 @@ func (c *benchPush) Run(con *console) error {
 
 type benchPlay struct {
 	benchFlags
+	Protocol  string `enum:"auto,rtmp,rtsp,flv,ts,mp4,hls,whep" default:"auto" help:"What to speak: rtmp, rtsp, flv, ts, mp4, hls, whep, or auto (${default}), which is what the URL says." placeholder:"NAME"`
 	Verify    int    `default:"4" help:"How many players look at all that they receive (${default}); the others count bytes." placeholder:"N"`
 	HLS       string `name:"hls" default:"auto" help:"How to play HLS: ll, plain, or auto (${default}), which is ll if the playlist has parts." placeholder:"MODE"`
 	Publish   bool   `help:"Publish what is played too, marked, so that latency is measured."`
@@ -52,7 +53,7 @@ type benchPlay struct {
 
 // Run plays and reports.
 func (c *benchPlay) Run(con *console) error {
-	o := bench.Options{Mode: bench.Play, Verify: c.Verify, HLS: bench.HLSMode(c.HLS), Publish: c.Publish, PublishURL: c.PublishTo}
+	o := bench.Options{Mode: bench.Play, Verify: c.Verify, Protocol: bench.Protocol(c.Protocol), HLS: bench.HLSMode(c.HLS), Publish: c.Publish, PublishURL: c.PublishTo}
 	return c.run(con, o, c.Publish || c.PublishTo != "")
 }
 

@@ -41,6 +41,7 @@ func TestBenchArguments(t *testing.T) {
 		{"a scheme", "play ftp://h/live/a", "URL"},
 		{"no sessions", "play rtmp://h/live/a -n 0", "--sessions"},
 		{"publishers on one stream", "push rtmp://h/live/a", "%d"},
+		{"another protocol than the scheme", "play rtmp://h/live/a --protocol whep", "--protocol"},
 		{"a file that is not there", "push rtmp://h/live/a -n 1 --file no-such.flv", "no-such.flv"},
 		{"a file that is no clip", "push rtmp://h/live/a -n 1 --file " + noClip, "not an FLV file"},
 		{"a file for nothing", "play rtmp://h/live/a --file x.flv", "--publish"},

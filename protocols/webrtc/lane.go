@@ -49,7 +49,9 @@ type lane struct {
 var _ pion.TrackLocal = (*lane)(nil)
 
 func newLane(p *player, outlet int, c *codec) *lane {
-	return &lane{player: p, outlet: outlet, kind: p.feed.Outlets()[outlet].Track().Kind, codec: c}
+	own := *c // or the whole offer stays in memory
+	own.fmtp = nil
+	return &lane{player: p, outlet: outlet, kind: p.feed.Outlets()[outlet].Track().Kind, codec: &own}
 }
 
 // ID implements pion.TrackLocal.

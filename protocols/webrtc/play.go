@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"time"
 
@@ -91,14 +92,17 @@ func (p *playing) acquire(ctx context.Context) error {
 		return err
 	}
 	p.releases = append(p.releases, release)
+	box := newOutbox(s.udp)
 	p.feed, release, err = rtpfeed.Acquire(ctx, view.View, key{s}, rtpfeed.Options{
 		Log: s.host.Log, Protocol: protocol, Window: time.Duration(s.config.MaxLag), MaxPayload: maxPayload, BatchAt: batchAt,
 		Carries: carries, Unsent: s.metrics.unsent.Inc,
+		Begin: func([]*rtpfeed.Outlet) (io.Closer, error) { return box, nil }, Flush: box.flush,
 	})
 	if err != nil {
 		return err
 	}
 	p.releases = append(p.releases, release)
+	p.resource.outbox = p.feed.Begun().(*outbox) // that of who began
 	p.resource.session.Without(p.feed.LeftOut())
 	return nil
 }

@@ -34,6 +34,7 @@ type resource struct {
 	cancel  context.CancelFunc // of what begins
 	begun   chan struct{}      // closed when the use has begun, or failed to
 	use     use
+	outbox  *outbox // for its RTP; nil if none is sent
 	pc      *pion.PeerConnection
 	timer   *time.Timer // ends the session unless it connects in time
 	settled func()      // it does not connect any more: it has, or has ended
@@ -107,7 +108,11 @@ func (r *resource) admit() (err error) {
 
 // connect makes the connection and returns the answer to o.
 func (r *resource) connect(ctx context.Context, o *offer, engine *pion.MediaEngine, interceptors *interceptor.Registry) (string, error) {
-	api := pion.NewAPI(pion.WithMediaEngine(engine), pion.WithInterceptorRegistry(interceptors), pion.WithSettingEngine(r.server.engine))
+	settings := r.server.engine
+	if r.outbox != nil {
+		settings.SetICEUDPMux(&outboxMux{r.server.mux, r.outbox})
+	}
+	api := pion.NewAPI(pion.WithMediaEngine(engine), pion.WithInterceptorRegistry(interceptors), pion.WithSettingEngine(settings))
 	pc, err := api.NewPeerConnection(pion.Configuration{
 		Certificates: []pion.Certificate{r.server.certificate},
 		BundlePolicy: pion.BundlePolicyMaxBundle,

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/pion/ice/v4"
+	"github.com/pion/transport/v4/stdnet"
 	pion "github.com/pion/webrtc/v4"
 
 	"github.com/weirmedia/weir/pkg/listen"
@@ -33,9 +34,10 @@ const (
 	disconnectedAfter = 5 * time.Second
 	keepAlive         = 2 * time.Second
 	// tcpBuffer is how many packets wait to be read from one connection of ICE-TCP,
-	// tcpWriteBuffer how many bytes to be written: a second of 8 Mbit/s. What does
-	// not fit is lost, as with UDP.
-	tcpBuffer      = 512
+	// the others in TCP; it costs 56 bytes for each in every session, also by UDP.
+	// tcpWriteBuffer is how many bytes wait to be written: a second of 8 Mbit/s.
+	// What does not fit is lost, as with UDP.
+	tcpBuffer      = 32
 	tcpWriteBuffer = 1 << 20
 )
 
@@ -46,8 +48,9 @@ type Server struct {
 	metrics *metrics
 	pending *pending
 
-	udp         net.PacketConn // nil if all is off
-	outside     *outside       // nil without a STUN server
+	udp         *net.UDPConn // nil if all is off
+	mux         ice.UDPMux   // above udp
+	outside     *outside     // nil without a STUN server
 	engine      pion.SettingEngine
 	certificate pion.Certificate
 	muxes       []interface{ Close() error }
@@ -90,6 +93,11 @@ func (s *Server) start() error {
 	if err := s.open(); err != nil {
 		return err
 	}
+	network, err := stdnet.NewNet()
+	if err != nil {
+		return err
+	}
+	s.engine.SetNet(network) // or each session would list the interfaces, and keep the list
 	s.engine.LoggerFactory = &logs{s.host.Log}
 	s.engine.SetIncludeLoopbackCandidate(true)
 	s.engine.SetICETimeouts(disconnectedAfter, time.Duration(s.config.ConnectTimeout), keepAlive)
@@ -107,9 +115,9 @@ func (s *Server) open() error {
 	}
 	logger := (&logs{s.host.Log}).NewLogger("ice")
 	networks := []pion.NetworkType{pion.NetworkTypeUDP4, pion.NetworkTypeUDP6}
-	mux := s.newUDPMux(logger)
-	s.engine.SetICEUDPMux(mux)
-	s.muxes = append(s.muxes, mux)
+	s.mux = s.newUDPMux(logger)
+	s.engine.SetICEUDPMux(s.mux)
+	s.muxes = append(s.muxes, s.mux)
 	if tcp != nil {
 		patience := time.Duration(s.config.ConnectTimeout)
 		mux := ice.NewTCPMuxDefault(ice.TCPMuxParams{
@@ -140,9 +148,11 @@ func (s *Server) openSockets() (tcp *net.TCPListener, err error) {
 	const key = "webrtc.listen"
 	address := s.config.Listen.String()
 	for range portTries {
-		if s.udp, err = net.ListenPacket("udp", address); err != nil {
+		var packets net.PacketConn
+		if packets, err = net.ListenPacket("udp", address); err != nil {
 			return nil, &listen.Error{Key: key, Address: address, Err: err}
 		}
+		s.udp = packets.(*net.UDPConn) // as the network says
 		if !s.config.TCP {
 			return nil, nil
 		}

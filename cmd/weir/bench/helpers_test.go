@@ -25,6 +25,7 @@ import (
 	"github.com/weirmedia/weir/protocols/httpts"
 	"github.com/weirmedia/weir/protocols/rtmp"
 	"github.com/weirmedia/weir/protocols/rtsp"
+	"github.com/weirmedia/weir/protocols/webrtc"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -57,8 +58,10 @@ func startServer(t *testing.T) *server {
 	config.Listen = "127.0.0.1:0"
 	streaming := rtsp.New().(*rtsp.Config)
 	streaming.Listen, streaming.UDPListen = "127.0.0.1:0", "127.0.0.1:0"
+	browsers := webrtc.New().(*webrtc.Config)
+	browsers.Listen = "127.0.0.1:0"
 	var services []plugin.Service
-	for _, c := range []plugin.Config{config, streaming, httpflv.New(), httpts.New(), httpmp4.New(), hls.New()} {
+	for _, c := range []plugin.Config{config, streaming, browsers, httpflv.New(), httpts.New(), httpmp4.New(), hls.New()} {
 		s, err := c.Start(h)
 		if err != nil {
 			t.Fatal(err)

@@ -59,6 +59,8 @@ type Options struct {
 	// of the session modulo Streams, unless a hexadecimal digit follows, which
 	// makes it a percent-encoded byte.
 	URL string
+	// Protocol is what players speak; empty means "auto".
+	Protocol Protocol
 	// Sessions is how many there are, 1 to 65,535.
 	Sessions int
 	// Ramp is how many are started per second, more than 0.
@@ -111,7 +113,7 @@ type Plan struct {
 // NewPlan checks o. Its errors are *OptionError.
 func NewPlan(o Options) (*Plan, error) {
 	p := &Plan{Options: o}
-	for _, check := range []func() error{p.checkNumbers, p.checkURL, p.checkStreams, p.checkClip, p.checkPublish} {
+	for _, check := range []func() error{p.checkProtocol, p.checkNumbers, p.checkURL, p.checkStreams, p.checkClip, p.checkPublish} {
 		if err := check(); err != nil {
 			return nil, err
 		}
@@ -137,11 +139,11 @@ func (p *Plan) checkNumbers() error {
 		return wrong("--duration", "%v is not more than 0", p.Duration)
 	case p.HLS != "" && p.HLS != HLSAuto && p.HLS != HLSPlain && p.HLS != HLSLowLatency:
 		return wrong("--hls", "%q is none of auto, plain, ll", p.HLS)
-	case p.HLS != "" && p.HLS != HLSAuto && !p.hls():
+	case p.HLS != "" && p.HLS != HLSAuto && p.Protocol != protoHLS:
 		return wrong("--hls", "the URL does not end in .m3u8")
 	case p.Transport != "" && p.Transport != TCP && p.Transport != UDP:
 		return wrong("--transport", "%q is neither tcp nor udp", p.Transport)
-	case p.Transport == UDP && !p.rtsp() && !isRTSP(p.PublishURL):
+	case p.Transport == UDP && p.Protocol != protoRTSP && !isRTSP(p.PublishURL):
 		return wrong("--transport", "only RTSP has a choice")
 	case p.Verify < 0:
 		return wrong("--verify", "%d is less than 0", p.Verify)
@@ -173,8 +175,8 @@ func (p *Plan) checkURL() error {
 		if u, err := url.Parse(first); err != nil || u.Hostname() == "" {
 			return wrong("URL", "it is not %s://HOST[:PORT]/NAME.flv", scheme) // the error would repeat credentials
 		}
-		if p.hls() && strings.HasPrefix(scheme, "ws") {
-			return wrong("URL", "HLS does not come by WebSocket")
+		if (p.Protocol == protoHLS || p.Protocol == protoWHEP) && strings.HasPrefix(scheme, "ws") {
+			return wrong("URL", "%s does not come by WebSocket", strings.ToUpper(string(p.Protocol)))
 		}
 		return nil
 	}
@@ -269,20 +271,11 @@ func publishURL(playURL string) string {
 			host = "[" + h + "]"
 		}
 	}
-	for _, ending := range []string{".flv", ".ts", ".mp4", "/index.m3u8"} {
+	for _, ending := range []string{".flv", ".ts", ".mp4", "/index.m3u8", "/whep"} {
 		name = strings.TrimSuffix(name, ending)
 	}
 	return "rtmp://" + host + "/" + name
 }
-
-// hls reports whether HLS is played.
-func (p *Plan) hls() bool { return p.Mode == Play && ending(p.URL) == ".m3u8" }
-
-// rtsp reports whether the URL is one of RTSP.
-func (p *Plan) rtsp() bool { return isRTSP(p.URL) }
-
-// isRTSP reports whether a URL is one of RTSP or RTSPS.
-func isRTSP(url string) bool { return strings.HasPrefix(strings.ToLower(url), "rtsp") }
 
 // stream returns the number of the stream of a session.
 func (p *Plan) stream(session int) int { return session % p.Streams }

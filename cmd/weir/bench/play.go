@@ -15,6 +15,7 @@ const (
 type player struct {
 	*session
 	verifier  *verifier
+	protocol  Protocol
 	hls       HLSMode
 	transport Transport
 	// drain takes the connection over once there was a picture; nil means that
@@ -26,7 +27,7 @@ type player struct {
 // run plays until ctx ends or the server ends it.
 func (p *player) run(ctx context.Context) {
 	p.begin()
-	src, err := openSource(ctx, p.url, p.hls, p.transport)
+	src, err := openSource(ctx, p.url, p.protocol, p.hls, p.transport)
 	if err != nil {
 		p.end(ctx, err)
 		return

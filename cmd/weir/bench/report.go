@@ -104,7 +104,7 @@ type HLS struct {
 	AgeP99 float64 `json:"playlist_age_p99"`
 }
 
-// RTP is what came to the players of RTSP by UDP that only count.
+// RTP is what came to the players of RTSP by UDP and of WHEP that only count.
 type RTP struct {
 	Packets uint64 `json:"packets"`
 	Lost    uint64 `json:"lost"`
@@ -182,7 +182,7 @@ func (r *run) conclude(report *Report) {
 	r.countSessions(report)
 	if r.plan.Mode == Play {
 		r.reportVerified(report)
-		report.HLS, report.RTP = r.hls.report(), r.rtsp.report()
+		report.HLS, report.RTP = r.hls.report(), r.rtp.report()
 	}
 	if r.pace.behind.count.Load() > 0 {
 		report.Pace = &Pace{

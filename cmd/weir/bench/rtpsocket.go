@@ -7,15 +7,15 @@ import (
 	"sync/atomic"
 )
 
-// rtspStats is what all counting players of RTSP by UDP measure together. Safe
+// rtpStats is what all counting players by UDP measure together. Safe
 // for concurrent use.
-type rtspStats struct {
+type rtpStats struct {
 	packets atomic.Uint64
 	lost    atomic.Int64 // less those that came late
 }
 
 // report returns nil if there were no packets.
-func (s *rtspStats) report() *RTP {
+func (s *rtpStats) report() *RTP {
 	if s.packets.Load() == 0 {
 		return nil
 	}
@@ -25,7 +25,7 @@ func (s *rtspStats) report() *RTP {
 // rtpCounter counts the packets of one socket, and what is missing by their
 // numbers. It is for one goroutine at a time.
 type rtpCounter struct {
-	stats *rtspStats
+	stats *rtpStats
 	began bool
 	next  uint16
 }

@@ -5,7 +5,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"net"
 	"os"
 	"time"
@@ -35,7 +34,7 @@ var errNoMedia = errors.New("the description has neither video nor audio")
 type rtspPlayer struct {
 	*session
 	udp   bool
-	stats *rtspStats
+	stats *rtpStats
 	drain *drain
 	done  func() // called once, when the session has ended
 
@@ -127,7 +126,7 @@ func (p *rtspPlayer) playUDP(ctx context.Context) error {
 
 // join begins to play.
 func (p *rtspPlayer) join(ctx context.Context) (err error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, connectTimeout, fmt.Errorf("no answer within %v", connectTimeout))
+	ctx, cancel := context.WithTimeoutCause(ctx, connectTimeout, errNoAnswer)
 	defer cancel()
 	if p.talk, err = openDialogue(ctx, p.url); err != nil {
 		return err

@@ -129,7 +129,7 @@ func TestRTPCounter(t *testing.T) {
 		{"reordered", []uint16{1, 3, 2, 4}, 0},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			var stats rtspStats
+			var stats rtpStats
 			c := &rtpCounter{stats: &stats}
 			c.take([]byte{0x80, 96}) // too short to be one
 			c.take([]byte{0, 96, 1, 1})
@@ -166,7 +166,7 @@ func TestDrainPackets(t *testing.T) {
 			t.Fatal(err)
 		}
 		var s session
-		var stats rtspStats
+		var stats rtpStats
 		ended := make(chan error, 1)
 		d.add(&sink{
 			conn: wrap(sockets.rtp), bytes: &s.bytes, packets: &rtpCounter{stats: &stats},

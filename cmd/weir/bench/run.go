@@ -30,7 +30,7 @@ type run struct {
 
 	latency, late histogram
 	hls           hlsStats
-	rtsp          rtspStats
+	rtp           rtpStats
 	pace          pace
 	own           load
 	server        *load // nil without a process to look at
@@ -140,22 +140,31 @@ func (r *run) start(ctx context.Context, i int) {
 		go p.run(ctx)
 		return
 	}
-	if r.plan.hls() && i >= r.plan.Verify {
-		p := &hlsPlayer{session: s, mode: r.plan.HLS, stats: &r.hls, done: r.wg.Done}
-		go p.run(ctx)
-		return
-	}
-	if r.plan.rtsp() && i >= r.plan.Verify {
-		p := &rtspPlayer{session: s, udp: r.plan.Transport == UDP, stats: &r.rtsp, drain: r.drain, done: r.wg.Done}
-		go p.run(ctx)
-		return
-	}
-	p := &player{session: s, verifier: &verifier{latency: &r.latency}, hls: r.plan.HLS, transport: r.plan.Transport, drain: r.drain, done: r.wg.Done}
 	if i < r.plan.Verify {
-		p.drain = nil
+		p := r.player(s)
 		r.verifiers = append(r.verifiers, p.verifier)
+		go p.run(ctx)
+		return
 	}
-	go p.run(ctx)
+	switch r.plan.Protocol {
+	case protoHLS:
+		go (&hlsPlayer{session: s, mode: r.plan.HLS, stats: &r.hls, done: r.wg.Done}).run(ctx)
+	case protoRTSP:
+		go (&rtspPlayer{session: s, udp: r.plan.Transport == UDP, stats: &r.rtp, drain: r.drain, done: r.wg.Done}).run(ctx)
+	case protoWHEP:
+		go (&whepPlayer{session: s, stats: &r.rtp, done: r.wg.Done}).run(ctx)
+	default:
+		p := r.player(s)
+		p.drain = r.drain
+		go p.run(ctx)
+	}
+}
+
+// player returns a player that looks at all that it receives.
+func (r *run) player(s *session) *player {
+	return &player{
+		session: s, verifier: &verifier{latency: &r.latency}, protocol: r.plan.Protocol, hls: r.plan.HLS, transport: r.plan.Transport, done: r.wg.Done,
+	}
 }
 
 // wait waits until a time, telling progress meanwhile, and reports whether ctx

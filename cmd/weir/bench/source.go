@@ -7,7 +7,6 @@ import (
 	"io"
 	"net"
 	"net/http/httptrace"
-	"path"
 	"strings"
 	"time"
 
@@ -17,6 +16,7 @@ import (
 	"github.com/weirmedia/weir/protocols/httpts"
 	"github.com/weirmedia/weir/protocols/rtmp"
 	"github.com/weirmedia/weir/protocols/rtsp"
+	"github.com/weirmedia/weir/protocols/webrtc"
 	"github.com/weirmedia/weir/remux/flv"
 	"github.com/weirmedia/weir/remux/rtmpchunk"
 	"github.com/weirmedia/weir/remux/websocket"
@@ -25,6 +25,9 @@ import (
 // connectTimeout bounds connecting and waiting for the stream. Servers let
 // players wait for a publisher; weir does it for 5 s unless told otherwise.
 const connectTimeout = 15 * time.Second
+
+// errNoAnswer is why a session failed that did not begin in time.
+var errNoAnswer = fmt.Errorf("no answer within %v", connectTimeout)
 
 // source is a stream that is being played.
 type source struct {
@@ -40,28 +43,29 @@ type source struct {
 }
 
 // openSource begins to play. ctx bounds the time until then.
-func openSource(ctx context.Context, url string, mode HLSMode, transport Transport) (*source, error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, connectTimeout, fmt.Errorf("no answer within %v", connectTimeout))
+func openSource(ctx context.Context, url string, protocol Protocol, mode HLSMode, transport Transport) (*source, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, connectTimeout, errNoAnswer)
 	defer cancel()
-	scheme, _, _ := strings.Cut(strings.ToLower(url), "://")
-	if strings.HasPrefix(scheme, "rtmp") {
+	switch protocol {
+	case protoRTMP:
 		c, err := rtmp.Play(ctx, url, rtmp.ClientOptions{})
 		if err != nil {
 			return nil, err
 		}
 		return &source{next: nextTag(c.ReadTag), Closer: c, conn: c.NetConn(), heartbeat: acknowledge}, nil
-	}
-	if isRTSP(url) {
+	case protoRTSP:
 		return openRTSP(ctx, url, transport)
+	case protoWHEP:
+		return openWHEP(ctx, url)
 	}
 	s := &source{}
-	if strings.HasPrefix(scheme, "ws") {
+	if strings.HasPrefix(strings.ToLower(url), "ws") {
 		s.heartbeat = pong
 	}
 	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
 		GotConn: func(info httptrace.GotConnInfo) { s.conn = info.Conn }, // the last one, after redirections
 	})
-	return s, s.open(ctx, url, mode)
+	return s, s.open(ctx, url, protocol, mode)
 }
 
 // openRTSP plays RTSP to look at all of it.
@@ -73,19 +77,28 @@ func openRTSP(ctx context.Context, url string, transport Transport) (*source, er
 	return &source{Closer: c, next: nextFrame(func() (*av.Frame, error) { p, err := c.Next(); return p.Frame, err })}, nil
 }
 
-// open plays what the ending of the URL's path says.
-func (s *source) open(ctx context.Context, url string, mode HLSMode) error {
-	switch ending(url) {
-	case ".m3u8":
+// openWHEP plays WHEP to look at all of it.
+func openWHEP(ctx context.Context, url string) (*source, error) {
+	c, err := webrtc.Play(ctx, url, webrtc.ClientOptions{})
+	if err != nil {
+		return nil, err
+	}
+	return &source{Closer: c, next: nextFrame(func() (*av.Frame, error) { p, err := c.Next(); return p.Frame, err })}, nil
+}
+
+// open plays what comes in an answer of HTTP.
+func (s *source) open(ctx context.Context, url string, protocol Protocol, mode HLSMode) error {
+	switch protocol {
+	case protoHLS:
 		return s.openHLS(ctx, url, mode)
-	case ".ts":
+	case protoTS:
 		c, err := httpts.Play(ctx, url, httpts.ClientOptions{})
 		if err == nil {
 			s.Closer = c
 			s.next = nextFrame(func() (*av.Frame, error) { p, err := c.Next(); return p.Frame, err })
 		}
 		return err
-	case ".mp4":
+	case protoMP4:
 		c, err := httpmp4.Play(ctx, url, httpmp4.ClientOptions{})
 		if err == nil {
 			s.Closer, s.next = c, nextFrame(c.Next)
@@ -97,12 +110,6 @@ func (s *source) open(ctx context.Context, url string, mode HLSMode) error {
 		s.Closer, s.next = c, nextTag(c.ReadTag)
 	}
 	return err
-}
-
-// ending returns how the path of a URL ends, from its last dot on.
-func ending(url string) string {
-	url, _, _ = strings.Cut(url, "?")
-	return path.Ext(url)
 }
 
 // frameOverhead is what FLV spends on a tag besides its body, in bytes; other

@@ -8,6 +8,7 @@ import (
 	"github.com/weirmedia/weir/pkg/av"
 	"github.com/weirmedia/weir/pkg/codec/h264"
 	"github.com/weirmedia/weir/protocols/rtsp"
+	"github.com/weirmedia/weir/protocols/webrtc"
 	"github.com/weirmedia/weir/remux/flv"
 )
 
@@ -26,8 +27,9 @@ type Facts struct {
 	// if not known.
 	Connected, Ready time.Duration
 
-	hls  *hlsLog          // nil if it is not HLS
-	rtsp *rtsp.PlayClient // nil if it is not RTSP
+	hls  *hlsLog            // nil if it is not HLS
+	rtsp *rtsp.PlayClient   // nil if it is not RTSP
+	whep *webrtc.PlayClient // nil if it is not WHEP
 }
 
 const (
@@ -282,6 +284,9 @@ func (a *Analyzer) Report() *Report {
 	}
 	if a.facts.rtsp != nil {
 		r.RTSP = reportRTSP(a.facts.rtsp)
+	}
+	if a.facts.whep != nil {
+		r.WHEP = reportWHEP(a.facts.whep)
 	}
 	r.Timeline, r.Seconds = a.timeline()
 	r.Verdicts = verdicts(r.Tracks)

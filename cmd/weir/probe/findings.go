@@ -74,6 +74,9 @@ func (a *Analyzer) findings(r *Report) []Finding {
 	if r.RTSP != nil {
 		judgeRTSP(n, r)
 	}
+	if r.WHEP != nil {
+		judgeWHEP(n, r)
+	}
 	slices.SortStableFunc(n.list, func(x, y Finding) int {
 		return strings.Compare(string(y.Severity), string(x.Severity)) // "wrong" first
 	})

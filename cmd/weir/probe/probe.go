@@ -40,7 +40,7 @@ const (
 
 // Run probes target: a URL (rtmp, rtmps, rtsp, rtsps, http, https, ws, wss), the
 // name of a file of FLV, MPEG-TS or fragmented MP4, or "-". The ending of the path of a URL
-// of HTTP or WebSocket says what it is: .m3u8, .ts, .mp4, else FLV. If ctx ends, the report is about what was seen until then.
+// of HTTP or WebSocket says what it is: .m3u8, .ts, .mp4, /whep, else FLV. If ctx ends, the report is about what was seen until then.
 // An error means that there is nothing to report on.
 func Run(ctx context.Context, target string, o Options) (*Report, error) {
 	o.Length, o.Timeout = cmp.Or(o.Length, DefaultLength), cmp.Or(o.Timeout, DefaultTimeout)

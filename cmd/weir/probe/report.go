@@ -7,10 +7,10 @@ import "github.com/weirmedia/weir/pkg/av"
 type Report struct {
 	// Source is what was probed, without credentials.
 	Source string `json:"source"`
-	// Protocol is "rtmp", "rtmps", "rtsp", "rtsps", "hls", "file", or "http-" or "ws-" with "flv",
+	// Protocol is "rtmp", "rtmps", "rtsp", "rtsps", "hls", "whep", "file", or "http-" or "ws-" with "flv",
 	// "ts" or "fmp4".
 	Protocol string `json:"protocol"`
-	// Container is "FLV", "MPEG-TS" or "fMP4"; empty for RTMP, RTSP and HLS.
+	// Container is "FLV", "MPEG-TS" or "fMP4"; empty for RTMP, RTSP, WHEP and HLS.
 	Container string `json:"container,omitempty"`
 	// Live tells that media came at its own time, so that Join and Pace mean
 	// something.
@@ -30,6 +30,8 @@ type Report struct {
 	HLS *HLS `json:"hls,omitempty"`
 	// RTSP is nil if it is not RTSP.
 	RTSP *RTSP `json:"rtsp,omitempty"`
+	// WHEP is nil if it is not WHEP.
+	WHEP *WHEP `json:"whep,omitempty"`
 	// Sync is nil unless there are both audio and video.
 	Sync     *Sync    `json:"sync,omitempty"`
 	Jumps    Jumps    `json:"jumps"`

@@ -91,6 +91,9 @@ func openHTTP(ctx context.Context, target string, o Options, begin time.Time, fa
 	if err != nil {
 		return nil, errors.New("the URL cannot be read") // err would repeat credentials
 	}
+	if path.Base(u.Path) == "whep" && strings.HasPrefix(u.Scheme, "http") {
+		return openWHEP(ctx, target, o, begin, facts)
+	}
 	before := time.Since(begin)
 	way := map[string]string{"http": "http", "https": "http", "ws": "ws", "wss": "ws"}[u.Scheme]
 	switch path.Ext(u.Path) {

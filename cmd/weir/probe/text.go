@@ -27,6 +27,7 @@ func (r *Report) Print(w io.Writer, colours bool) error {
 	}
 	p.hls(r.HLS)
 	p.rtsp(r.RTSP)
+	p.whep(r.WHEP)
 	p.join(r)
 	p.pace(r)
 	p.timeline(&r.Timeline)

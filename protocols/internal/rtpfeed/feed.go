@@ -312,7 +312,15 @@ func (f *Feed) pass() (behind bool) {
 			behind = true
 		}
 	}
+	f.flush()
 	return behind
+}
+
+// flush lets leave what players were given. The caller has the lock.
+func (f *Feed) flush() {
+	if f.options.Flush != nil {
+		f.options.Flush()
+	}
 }
 
 // Add makes p a player, which is passed at once. If nothing more comes it fails
@@ -325,6 +333,7 @@ func (f *Feed) Add(p Player) error {
 	}
 	f.players[p] = struct{}{}
 	p.Pass(&f.log)
+	f.flush()
 	return nil
 }
 
@@ -340,6 +349,7 @@ func (f *Feed) Do(do func(l *Log)) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	do(&f.log)
+	f.flush()
 }
 
 // end tells all players why nothing more comes. err is of the view, or why it

@@ -28,6 +28,9 @@ type Options struct {
 	Carries func(t *av.Track) error
 	// Unsent is called for each frame that cannot be made into packets.
 	Unsent func()
+	// Flush, if not nil, is called under the lock of the feed when players were given
+	// packets: those that wait to be sent together can leave.
+	Flush func()
 	// Begin, if not nil, is called once the outlets are known and returns what is
 	// closed when nobody has the feed any more.
 	Begin func(outlets []*Outlet) (io.Closer, error)

@@ -37,5 +37,6 @@ var scenarios = []scenario{
 	{"hls-1000", "1,000 HLS players of one stream, beside nginx that serves the same files", hlsPlayers},
 	{"hls-blocked-1000", "1,000 blocked reloads of a playlist, and as many players of low latency", hlsBlocked},
 	{"rtsp-500", "500 players by RTMP, by RTSP inside TCP and by UDP, each alone", rtspPlayers},
+	{"whep-500", "500 WHEP players of one stream", whepPlayers},
 	{"join-storm", "1,000 RTMP players joining a stream of 4 Mbit/s within a second", joinStorm},
 }
