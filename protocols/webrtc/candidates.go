@@ -28,20 +28,24 @@ func (s *Server) addCandidates(answer string, reached netip.AddrPort) (string, e
 	if err != nil {
 		return "", err
 	}
-	bundled := true
 	for _, m := range d.MediaDescriptions {
 		m.Attributes = slices.DeleteFunc(m.Attributes, func(a sdp.Attribute) bool { return a.IsICECandidate() || a.Key == sdp.AttrKeyEndOfCandidates })
-		if !bundled {
-			continue
-		}
-		bundled = false // all others share its transport
-		for _, line := range lines {
-			m.Attributes = append(m.Attributes, sdp.NewAttribute(sdp.AttrKeyCandidate, line))
-		}
-		m.Attributes = append(m.Attributes, sdp.NewPropertyAttribute(sdp.AttrKeyEndOfCandidates))
 	}
+	m := bundled(&d)
+	for _, line := range lines {
+		m.Attributes = append(m.Attributes, sdp.NewAttribute(sdp.AttrKeyCandidate, line))
+	}
+	m.Attributes = append(m.Attributes, sdp.NewPropertyAttribute(sdp.AttrKeyEndOfCandidates))
 	out, err := d.Marshal()
 	return string(out), err
+}
+
+// bundled returns the section of an answer of ours whose transport all others
+// share: the first that is not rejected (RFC 9143, 7.3). What stands in a rejected
+// one is ignored.
+func bundled(d *sdp.SessionDescription) *sdp.MediaDescription {
+	accepted := func(m *sdp.MediaDescription) bool { return m.MediaName.Port.Value != 0 }
+	return d.MediaDescriptions[max(0, slices.IndexFunc(d.MediaDescriptions, accepted))]
 }
 
 // candidates returns the candidates for a client that reached us at an address,

@@ -97,7 +97,7 @@ func FuzzRequest(f *testing.F) {
 	f.Add("weir.example", "text/plain", "http://weir/live/test")
 	s := &Server{config: &Config{TCP: true, Hosts: []string{"192.0.2.10"}}}
 	var err error
-	if s.udp, err = net.ListenPacket("udp", "[::]:0"); err != nil {
+	if s.udp, err = net.ListenUDP("udp", nil); err != nil {
 		f.Fatal(err)
 	}
 	f.Cleanup(func() { _ = s.udp.Close() })

@@ -125,7 +125,7 @@ func (p *playing) await(ctx context.Context) (*bus.Stream, error) {
 func carries(t *av.Track) error {
 	for _, c := range append(videoCodecs(), audioCodecs()...) {
 		if t.Codec == c {
-			return nil
+			return inorder.Check(t)
 		}
 	}
 	return fmt.Errorf("WebRTC has no %s", t.Codec)

@@ -125,7 +125,7 @@ func fragmentOf(answer string) (string, error) {
 	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "a=%s:%s\r\na=%s:%s\r\n", attrUfrag, credential(&d, attrUfrag), attrPwd, credential(&d, attrPwd))
-	m := d.MediaDescriptions[0] // all others share its transport
+	m := bundled(&d)
 	fmt.Fprintf(&b, "m=%s\r\n", m.MediaName.String())
 	for _, a := range m.Attributes {
 		switch {

@@ -2,7 +2,6 @@ package rtp
 
 import (
 	mch264 "github.com/bluenviron/mediacommon/v2/pkg/codecs/h264"
-	mch265 "github.com/bluenviron/mediacommon/v2/pkg/codecs/h265"
 
 	"github.com/weirmedia/weir/pkg/av"
 	"github.com/weirmedia/weir/pkg/codec/av1"
@@ -71,11 +70,7 @@ func reordered(c av.Codec, sps []byte) int {
 		}
 		return 0
 	}
-	var s mch265.SPS
-	if s.Unmarshal(sps) == nil && len(s.MaxNumReorderPics) > 0 {
-		return int(s.MaxNumReorderPics[len(s.MaxNumReorderPics)-1])
-	}
-	return 0
+	return h265.Reordered(sps)
 }
 
 // picture makes the frame of a payload of d.track.

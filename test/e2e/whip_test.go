@@ -192,7 +192,13 @@ func openWHEP(t *testing.T, s *server) *browser { return openWHEPBy(t, s, 0) }
 // openWHEPBy has the media come by another port of 127.0.0.1, unless that is 0.
 func openWHEPBy(t *testing.T, s *server, port uint16) *browser {
 	t.Helper()
-	b := openPage(t, s.httpURL(""), webrtcArgs...)
+	return openWHEPOn(t, s.httpURL(""), s, port)
+}
+
+// openWHEPOn does it in the page at url.
+func openWHEPOn(t *testing.T, url string, s *server, port uint16) *browser {
+	t.Helper()
+	b := openPage(t, url, webrtcArgs...)
 	b.eventually(t, 20*time.Second, "the page is there", `document.readyState === "complete"`)
 	var ok bool
 	b.eval(t, fmt.Sprintf(whepScript, s.httpURL("live/test/whep"), port), &ok)

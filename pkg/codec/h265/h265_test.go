@@ -137,5 +137,27 @@ func FuzzTrackFromConfig(f *testing.F) {
 		if track.Width < 1 || track.Height < 1 || track.Width > maxSide || track.Height > maxSide || track.FrameRate < 0 || track.FrameRate > 1000 || track.Profile == "" {
 			t.Fatalf("impossible track %+v", track)
 		}
+		for _, nal := range c.SPS {
+			if Reordered(nal) < 0 {
+				t.Fatalf("a negative number of pictures for %x", nal)
+			}
+		}
 	})
+}
+
+func TestReordered(t *testing.T) {
+	for _, tt := range []struct {
+		name, sps string
+		want      int
+	}{
+		{"x265 with bframes=0", "42010101600000030090000003000003001ea02083165ba4a4c2f0168080000003008000000c84", 0},
+		{"x265 with bframes=3", "42010101600000030090000003000003001ea0208316595952930bc05a020000030002000003003210", 2},
+		{"cut off", "42010101600000030090", 0},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			if got := Reordered(unhex(t, tt.sps)); got != tt.want {
+				t.Errorf("%d, want %d", got, tt.want)
+			}
+		})
+	}
 }

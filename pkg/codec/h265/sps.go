@@ -94,3 +94,16 @@ func frameRate(nal []byte) float64 {
 	}
 	return fps
 }
+
+// Reordered returns how many pictures may precede a picture in decoding order and
+// follow it in output order, as far as an SPS tells: sps_max_num_reorder_pics of
+// the highest sub-layer (ITU-T H.265, 7.4.3.2.1); 0 if it cannot be read.
+func Reordered(nal []byte) int {
+	var sps h265.SPS
+	// An error may come after the field, which is then good.
+	_ = sps.Unmarshal(nal)
+	if n := len(sps.MaxNumReorderPics); n > 0 {
+		return int(sps.MaxNumReorderPics[n-1])
+	}
+	return 0
+}
