@@ -4,6 +4,7 @@ import (
 	"github.com/weirmedia/weir/api"
 	"github.com/weirmedia/weir/pkg/av"
 	"github.com/weirmedia/weir/pkg/bus"
+	"github.com/weirmedia/weir/pkg/inorder"
 	"github.com/weirmedia/weir/pkg/session"
 	"github.com/weirmedia/weir/protocols/webrtc"
 )
@@ -63,7 +64,7 @@ func describeWebRTC(v webrtc.Verdict) *api.WebRTCInfo {
 	case v.Err != nil:
 		out.Why = v.Err.Error()
 	case v.Without > 0:
-		out.Why = webrtc.ErrPicturesLeftOut.Error()
+		out.Why = inorder.ErrLeftOut.Error()
 	}
 	return out
 }

@@ -36,6 +36,7 @@ type Waker interface{ Wake() }
 type View struct {
 	stream  *Stream
 	limits  Limits
+	source  *View     // that it is made of; nil if that is the publisher's
 	through Transform // nil for the plain view
 
 	mu        sync.Mutex
@@ -79,11 +80,14 @@ func (v *View) Through() Transform { return v.through }
 
 // Missing returns the tracks of the stream that v lacks now, and why. A track is
 // known to be missing when v's Layouts lack it.
-func (v *View) Missing() []av.Omission {
-	if t, ok := v.through.(Omitter); ok {
-		return t.Missing()
+func (v *View) Missing() (tracks []av.Omission) {
+	if v.source != nil {
+		tracks = v.source.Missing()
 	}
-	return nil
+	if t, ok := v.through.(Omitter); ok {
+		tracks = append(tracks, t.Missing()...)
+	}
+	return tracks
 }
 
 // Done is closed when the view has ended: no frame follows. End then says why.
@@ -266,7 +270,7 @@ func (v *View) Derive(key string, newTransform func() Transform) (derived *View,
 	dv, release, err := Acquire(v, viewKey(key), func() (*derivedView, error) {
 		ctx, cancel := context.WithCancel(context.Background())
 		d := &derivedView{View: newView(v.stream, v.limits), cancel: cancel}
-		d.through = newTransform()
+		d.source, d.through = v, newTransform()
 		go d.run(ctx, v.Subscribe(derivedLag))
 		return d, nil
 	})

@@ -5,6 +5,7 @@ package inorder
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"slices"
 	"sync/atomic"
@@ -25,6 +26,7 @@ type Counts struct {
 // says in the SPS that there are none. Other codecs pass as they are.
 type transform struct {
 	counts *Counts
+	whole  bool
 
 	layout  *av.Layout // of the source
 	changed *av.Layout // what became of it
@@ -41,11 +43,14 @@ type track struct {
 
 var _ bus.Transform = (*transform)(nil)
 
+// ErrLeftOut says that a view that was to be whole would lack pictures.
+var ErrLeftOut = errors.New("some pictures are B-frames, which cannot be sent: set bframes=0")
+
 // New returns a transform that counts into c. It ends its view with
 // reason.Unsupported where a picture that comes late cannot be left out, since
-// others refer to it.
-func New(c *Counts) bus.Transform {
-	return &transform{counts: c, tracks: make(map[*av.Track]*track)}
+// others refer to it; if whole, also where one could be (ErrLeftOut).
+func New(c *Counts, whole bool) bus.Transform {
+	return &transform{counts: c, whole: whole, tracks: make(map[*av.Track]*track)}
 }
 
 // Transform implements bus.Transform.
@@ -66,6 +71,9 @@ func (x *transform) Transform(f *av.Frame, emit func(*av.Frame)) error {
 	if late {
 		if !h264.Disposable(f.Payload, t.lengthSize) {
 			return reason.Wrap(reason.Unsupported, fmt.Errorf("video track %d cannot be shown in order: %w", f.Track.ID, h264.ErrReordered))
+		}
+		if x.whole {
+			return reason.Wrap(reason.Unsupported, ErrLeftOut)
 		}
 		x.counts.LeftOut.Add(1)
 		return nil

@@ -39,12 +39,12 @@ type picture struct {
 }
 
 // run returns the times of the pictures that x emits of those that it is given.
-func run(t *testing.T, counts *inorder.Counts, pictures []picture) (times []int64, err error) {
+func run(t *testing.T, counts *inorder.Counts, whole bool, pictures []picture) (times []int64, err error) {
 	t.Helper()
 	track := source(t)
 	sound := &av.Track{ID: 1, Kind: av.Audio, Codec: av.AAC}
 	layout := &av.Layout{Epoch: 7, Ready: true, Tracks: []*av.Track{track, sound}}
-	x := inorder.New(counts)
+	x := inorder.New(counts, whole)
 	emit := func(f *av.Frame) {
 		if f.Track.Kind == av.Audio {
 			if f.Track != sound || len(f.Payload) != 1 {
@@ -78,7 +78,7 @@ func run(t *testing.T, counts *inorder.Counts, pictures []picture) (times []int6
 
 func TestLeavesOut(t *testing.T) {
 	var counts inorder.Counts
-	got, err := run(t, &counts, []picture{{0, idr}, {3, refers}, {1, alone}, {2, alone}, {6, refers}, {4, alone}, {5, alone}, {7, alone}, {10, idr}, {8, alone}, {11, refers}})
+	got, err := run(t, &counts, false, []picture{{0, idr}, {3, refers}, {1, alone}, {2, alone}, {6, refers}, {4, alone}, {5, alone}, {7, alone}, {10, idr}, {8, alone}, {11, refers}})
 	if want := []int64{0, 3, 6, 7, 10, 11}; err != nil || !slices.Equal(got, want) {
 		t.Errorf("%v, %v, want %v", got, err, want)
 	}
@@ -87,9 +87,20 @@ func TestLeavesOut(t *testing.T) {
 	}
 }
 
+// Who wants all pictures or none is not sent a part.
+func TestWhole(t *testing.T) {
+	pictures := []picture{{0, idr}, {1, refers}, {2, alone}, {4, refers}, {3, alone}}
+	if got, err := run(t, new(inorder.Counts), true, pictures[:4]); err != nil || len(got) != 4 {
+		t.Errorf("in order: %v %v", got, err)
+	}
+	if _, err := run(t, new(inorder.Counts), true, pictures); !errors.Is(err, inorder.ErrLeftOut) || reason.Of(err, "") != reason.Unsupported {
+		t.Errorf("%v", err)
+	}
+}
+
 // Others refer to the B-frame in the middle: what follows would be broken.
 func TestPyramid(t *testing.T) {
-	_, err := run(t, new(inorder.Counts), []picture{{0, idr}, {4, refers}, {2, refers}, {1, alone}, {3, alone}})
+	_, err := run(t, new(inorder.Counts), false, []picture{{0, idr}, {4, refers}, {2, refers}, {1, alone}, {3, alone}})
 	if !errors.Is(err, h264.ErrReordered) || reason.Of(err, "") != reason.Unsupported {
 		t.Errorf("%v", err)
 	}
@@ -105,7 +116,7 @@ func TestInBand(t *testing.T) {
 	sps := c.SPS[0]
 	payload := append([]byte{0, 0, 0, byte(len(sps))}, sps...)
 	payload = append(payload, 0, 0, 0, 2, idr, 0x80)
-	err = inorder.New(new(inorder.Counts)).Transform(&av.Frame{Track: track, Layout: &av.Layout{Tracks: []*av.Track{track}}, Key: true, Payload: payload}, func(f *av.Frame) {
+	err = inorder.New(new(inorder.Counts), false).Transform(&av.Frame{Track: track, Layout: &av.Layout{Tracks: []*av.Track{track}}, Key: true, Payload: payload}, func(f *av.Frame) {
 		var nals [][]byte
 		for nal := range h264.NALs(f.Payload, 4) {
 			nals = append(nals, nal)

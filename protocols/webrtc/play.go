@@ -71,7 +71,7 @@ func (p *playing) judge() error {
 	}
 	v := Judge(info)
 	if v.Err == nil && v.Without > 0 && p.whole {
-		return reason.Wrap(reason.Unsupported, ErrPicturesLeftOut)
+		return reason.Wrap(reason.Unsupported, inorder.ErrLeftOut)
 	}
 	return v.Err
 }
@@ -82,18 +82,22 @@ func (p *playing) judge() error {
 func (p *playing) acquire(ctx context.Context) error {
 	type key struct{ *Server }
 	s := p.resource.server
-	pictures, release, err := p.stream.Plain().Derive("inorder", func() bus.Transform { return inorder.New(&s.metrics.pictures) })
+	sound, release, err := transcode.Acquire(p.stream.Plain(), transcode.Format{Codec: av.Opus}, audioCodecs()...)
 	if err != nil {
 		return err
 	}
 	p.releases = append(p.releases, release)
-	view, release, err := transcode.Acquire(pictures, transcode.Format{Codec: av.Opus}, audioCodecs()...)
+	counts := &s.metrics.pictures
+	if p.whole { // leaves nothing out
+		counts = new(inorder.Counts)
+	}
+	view, release, err := sound.Derive(fmt.Sprintf("inorder, whole: %t", p.whole), func() bus.Transform { return inorder.New(counts, p.whole) })
 	if err != nil {
 		return err
 	}
 	p.releases = append(p.releases, release)
 	box := newOutbox(s.udp)
-	p.feed, release, err = rtpfeed.Acquire(ctx, view.View, key{s}, rtpfeed.Options{
+	p.feed, release, err = rtpfeed.Acquire(ctx, view, key{s}, rtpfeed.Options{
 		Log: s.host.Log, Protocol: protocol, Window: time.Duration(s.config.MaxLag), MaxPayload: maxPayload, BatchAt: batchAt,
 		Carries: carries, Unsent: s.metrics.unsent.Inc,
 		Begin: func([]*rtpfeed.Outlet) (io.Closer, error) { return box, nil }, Flush: box.flush,

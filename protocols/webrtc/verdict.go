@@ -12,9 +12,6 @@ import (
 	"github.com/weirmedia/weir/pkg/transcode"
 )
 
-// ErrPicturesLeftOut says that players are sent a part of the pictures only.
-var ErrPicturesLeftOut = errors.New("some pictures are B-frames, which cannot be sent: set bframes=0")
-
 // Verdict is how a stream plays by WHEP, as far as what came in the last few
 // seconds tells.
 type Verdict struct {

@@ -170,7 +170,8 @@ type stream struct {
 		FrameRate            float64 `json:"frame_rate"`
 	}
 	Viewers      map[string]int
-	ViewersTotal int `json:"viewers_total"`
+	ViewersTotal int    `json:"viewers_total"`
+	FramesIn     uint64 `json:"frames_in"`
 	WebRTC       *struct {
 		Playable  bool
 		Why       string

@@ -18,7 +18,7 @@ import (
 // else it is dark and silent.
 const (
 	flashClip = "color=c=black:s=320x180:r=30,drawbox=t=fill:c=white:enable='lt(mod(t,1),0.1)'"
-	beeps   = "aevalsrc='0.5*sin(2*PI*1000*t)*lt(mod(t,1),0.1)':s=48000"
+	beeps     = "aevalsrc='0.5*sin(2*PI*1000*t)*lt(mod(t,1),0.1)':s=48000"
 )
 
 // publishSources publishes a picture and a sound to live/test, with a key frame
@@ -45,10 +45,10 @@ func TestFullWHEPSync(t *testing.T) {
 	var ready bool
 	b.eval(t, string(script)+"; watchSync(v); true", &ready)
 	var offsets []float64
-	t.Cleanup(func() { t.Logf("beeps are heard after flashClip are seen, in ms: %.0f", offsets) })
+	t.Cleanup(func() { t.Logf("beeps are heard after flashes are seen, in ms: %.0f", offsets) })
 	// Chromium takes its time to put sound to pictures, all the more after a moment
 	// in which it could not work.
-	eventually(t, 60*time.Second, "seven beeps in a row are within 40 ms of their flashClip", func() bool {
+	eventually(t, 60*time.Second, "seven beeps in a row are within 40 ms of their flashes", func() bool {
 		time.Sleep(500 * time.Millisecond)
 		b.eval(t, "syncOffsets()", &offsets)
 		apart := func(ms float64) bool { return math.Abs(ms) > 40 }

@@ -35,6 +35,18 @@ export interface Lack {
   why: string;
 }
 
+/** What the server can send of a stream by WebRTC. */
+export interface WebRTCInfo {
+  /** Whether that is anything. */
+  playable: boolean;
+  /** What keeps all of it from being sent, and what to set; empty if nothing. */
+  why: string;
+  /** Pictures per second that are sent; absent while that is not known. */
+  frame_rate?: number;
+  /** The tracks that are not sent. */
+  left_out: Pick<Lack, "kind" | "codec" | "why">[];
+}
+
 export interface Stream {
   name: string;
   /** "grace" while a publisher that was lost may still come back. */
@@ -61,6 +73,8 @@ export interface Stream {
   time_ms?: number;
   /** What the publisher and the viewers of the moment do without. */
   left_out: Lack[];
+  /** Absent while WebRTC is switched off or the tracks are not known. */
+  webrtc?: WebRTCInfo;
 }
 
 export interface StreamList {

@@ -1,7 +1,10 @@
+import { useMemo } from "preact/hooks";
 import { Addresses } from "./addresses";
 import type { Info, Stream, Track } from "./api";
 import { bitrate, channels, count, decimal, duration, frameRate, protocol } from "./format";
 import { Lacks } from "./lacks";
+import { capabilities, choose, type Capabilities } from "./player/choose";
+import { verdict, type Verdict } from "./player/verdict";
 import { encodeName } from "./urls";
 
 interface StreamsProps {
@@ -14,11 +17,12 @@ interface StreamsProps {
 
 /** All streams as cards. */
 export function Streams({ streams, now, info, onPlay }: StreamsProps) {
+  const browser = useMemo(capabilities, []);
   return (
     <ul class="streams">
       {streams.map((s) => (
         <li key={s.name} data-stream={s.name}>
-          <Card stream={s} now={now} onPlay={() => onPlay(s.name)} />
+          <Card stream={s} now={now} verdict={verdictOf(s, info, browser)} onPlay={() => onPlay(s.name)} />
           <Lacks lacks={s.left_out} />
           <Addresses name={s.name} info={info} />
         </li>
@@ -27,7 +31,18 @@ export function Streams({ streams, now, info, onPlay }: StreamsProps) {
   );
 }
 
-function Card({ stream, now, onPlay }: { stream: Stream; now: number; onPlay: () => void }) {
+function verdictOf(stream: Stream, info: Info | undefined, browser: Capabilities): Verdict | null {
+  return verdict(stream, choose(stream, browser), info?.webrtc_port === 0);
+}
+
+interface CardProps {
+  stream: Stream;
+  now: number;
+  verdict: Verdict | null;
+  onPlay: () => void;
+}
+
+function Card({ stream, now, verdict, onPlay }: CardProps) {
   const video = stream.tracks.find((t) => t.kind === "video");
   // References to ids are separated by spaces, so an id has none.
   const about = `about-${encodeName(stream.name)}`;
@@ -48,6 +63,12 @@ function Card({ stream, now, onPlay }: { stream: Stream; now: number; onPlay: ()
           <strong class="rate">{bitrate(stream.bitrate)}</strong>
         </span>
         <span class="codecs">{stream.tracks.filter((t) => t.kind !== "data").map(describe).join(" · ") || "no tracks yet"}</span>
+        {verdict && (
+          <span class="verdict" data-gets={verdict.gets}>
+            <span aria-hidden="true">{signs[verdict.gets]}</span> {verdict.text}
+            {verdict.why && <span class="verdict-why">{verdict.why}</span>}
+          </span>
+        )}
         <span class="flow">
           {stream.publisher && (
             <span class="chip in" title={`Published from ${stream.publisher.remote} ${stream.publisher.encoder}`.trim()}>
@@ -66,6 +87,8 @@ function Card({ stream, now, onPlay }: { stream: Stream; now: number; onPlay: ()
     </button>
   );
 }
+
+const signs: Record<Verdict["gets"], string> = { all: "✓", less: "△", nothing: "✕" };
 
 function State({ stream, now }: { stream: Stream; now: number }) {
   if (stream.state === "grace") return <span class="badge state grace">publisher lost</span>;

@@ -1,4 +1,4 @@
-import { capabilities, choose } from "../player/choose";
+import { capabilities, chooseBlindly } from "../player/choose";
 import { smooth } from "../player/latency";
 import { Player, type Latency, type PlayerStatus } from "../player/player";
 import type { Libraries } from "../player/transport";
@@ -108,7 +108,7 @@ export function playerElement(libraries: Libraries): typeof HTMLElement {
         return;
       }
       // Which codecs the stream has is found out on the way.
-      this.player = new Player(this.screen, stream, choose([], capabilities()), { via }, libraries, (s) => this.update(s));
+      this.player = new Player(this.screen, stream, chooseBlindly(capabilities()), { via }, libraries, (s) => this.update(s));
       this.timer = setInterval(() => this.showDelay(), showMs);
       this.player.start();
     }

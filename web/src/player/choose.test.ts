@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Track } from "../api";
-import { because, choose, plan, refusal, type Capabilities } from "./choose";
+import { because, choose, chooseBlindly, plan, refusal, type Capabilities } from "./choose";
 import type { Way } from "./ways";
 
 const video = (codec: string, profile = "", id = 0): Track => ({ id, kind: "video", codec, profile });
@@ -13,7 +13,7 @@ const oldPhone: Capabilities = { isTypeSupported: null, receives: null, nativeHl
 const nothing: Capabilities = { isTypeSupported: null, receives: null, nativeHls: false };
 
 function tried(tracks: Track[], browser: Capabilities, wishes = {}): Way[] {
-  return plan(choose(tracks, browser), wishes).map((o) => o.way);
+  return plan(choose({ tracks }, browser), wishes).map((o) => o.way);
 }
 
 const buffered: Way[] = ["wsmp4", "httpflv", "wsflv", "llhls", "hls"];
@@ -47,8 +47,17 @@ describe("the ways that are tried", () => {
   ] as const)("%s", (_, tracks, browser, wishes, want) => expect(tried([...tracks], browser, wishes)).toEqual(want));
 });
 
+describe("the ways of a stream of which nothing is known", () => {
+  it.each([
+    ["all", chromium, {}, ["whep for all", ...every]],
+    ["a wish", chromium, { via: "whep" }, ["whep"]],
+    ["a phone without Media Source", oldPhone, {}, ["hls"]],
+  ] as const)("%s", (_, browser, wishes, want) =>
+    expect(plan(chooseBlindly(browser), wishes).map(({ way, whole }) => (whole ? `${way} for all` : way))).toEqual(want));
+});
+
 it("leaves out the kind that cannot be played", () => {
-  const find = (tracks: Track[], way: Way) => choose(tracks, chromium).find((o) => o.way === way);
+  const find = (tracks: Track[], way: Way) => choose({ tracks }, chromium).find((o) => o.way === way);
   expect(find([video("H264"), audio("AC-3")], "wsmp4")).toEqual({
     way: "wsmp4", kinds: { audio: false, video: true }, verdict: "play", note: "This browser cannot play AC-3 audio.", doubt: "",
   });
@@ -66,11 +75,11 @@ describe("refusal", () => {
     ["both", [video("VP8"), audio("AC-3")], chromium, { via: "wsmp4" }, "This browser cannot play AC-3 audio. Browsers cannot play VP8 video from MP4."],
     ["no WebRTC", [video("H264")], nothing, {}, "This browser has no WebRTC."],
     ["no Media Source", [video("H264")], nothing, { via: "hls" }, "This browser has no Media Source Extensions."],
-  ] as const)("%s", (_, tracks, browser, wishes, want) => expect(refusal(choose([...tracks], browser), wishes)).toBe(want));
+  ] as const)("%s", (_, tracks, browser, wishes, want) => expect(refusal(choose({ tracks: [...tracks] }, browser), wishes)).toBe(want));
 });
 
 describe("because", () => {
-  const options = (...tracks: Track[]) => choose(tracks, chromium);
+  const options = (...tracks: Track[]) => choose({ tracks }, chromium);
   it.each([
     ["the first", "whep", {}, options(video("AV1")), [], "WebRTC is the way of least delay."],
     ["the second", "wsmp4", {}, options(video("H264")), [], "WS-fMP4 is of little delay and has every frame. WebRTC: B-frames are left out, which this stream may have."],

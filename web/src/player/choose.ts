@@ -1,6 +1,6 @@
 // Which ways can play a stream in this browser, and which is taken.
 
-import type { Track } from "../api";
+import type { Track, WebRTCInfo } from "../api";
 import { carries, hasBFrames, mseType, rtpType } from "./codecs";
 import { allWays, ways, type Container, type Kinds, type Way } from "./ways";
 
@@ -28,11 +28,22 @@ export interface Option {
   note: string;
   /** What may be left out, so that ways come first that do without; empty if nothing. */
   doubt: string;
+  /** The server is asked to refuse rather than to leave pictures out. */
+  whole?: boolean;
 }
 
 /** The tracks that a player gets unless it asks for others: the first of a kind. */
 function played(tracks: Track[]): Track[] {
   return (["video", "audio"] as const).flatMap((kind) => tracks.find((t) => t.kind === kind) ?? []);
+}
+
+/** What WebRTC makes of B-frames. */
+export const bFramesNote = "B-frames are left out: set bframes=0 in the encoder.";
+
+/** What is known of a stream. */
+export interface Known {
+  tracks: Track[];
+  webrtc?: WebRTCInfo | undefined;
 }
 
 /**
@@ -41,16 +52,28 @@ function played(tracks: Track[]): Track[] {
  * play it; among equals the one of less delay. A stream without tracks, as far as
  * is known, is worth a try.
  */
-export function choose(tracks: Track[], browser: Capabilities): Option[] {
+export function choose({ tracks, webrtc }: Known, browser: Capabilities): Option[] {
   const media = played(tracks);
-  const options = allWays.map((way) => judge(way, media, browser));
+  const options = allWays.map((way) => judge(way, media, browser, webrtc));
   const rank = ({ verdict, note, doubt }: Option) => ["play", "listen", "nothing"].indexOf(verdict) * 3 + (note ? 2 : doubt ? 1 : 0);
   return options.sort((a, b) => rank(a) - rank(b));
 }
 
-function judge(way: Way, media: Track[], browser: Capabilities): Option {
+/**
+ * As choose, for a stream of which nothing is known. WebRTC is tried first for all
+ * of it: the server knows whether it can send that.
+ */
+export function chooseBlindly(browser: Capabilities): Option[] {
+  const options = choose({ tracks: [] }, browser);
+  const whole = options.filter((o) => o.doubt).map((o): Option => ({ ...o, doubt: "", whole: true }));
+  return [...whole, ...options];
+}
+
+function judge(way: Way, media: Track[], browser: Capabilities, webrtc: WebRTCInfo | undefined): Option {
   const { container } = ways[way];
   const both = { audio: true, video: true };
+  const server = container === "WebRTC" ? webrtc : undefined;
+  if (server?.playable === false) return { way, kinds: both, verdict: "nothing", note: `The server cannot send it so: ${server.why}.`, doubt: "" };
   const decodes = decoder(container, browser);
   if (!decodes) {
     if (way === "hls" && browser.nativeHls) return { way, kinds: both, verdict: "play", note: "", doubt: "" };
@@ -59,13 +82,18 @@ function judge(way: Way, media: Track[], browser: Capabilities): Option {
   }
   const missing = media.filter((t) => !carries(container, t));
   const undecodable = media.filter((t) => !missing.includes(t) && !decodes(t));
-  const refused = [...missing, ...undecodable];
+  const unsent = (server?.left_out ?? []).flatMap(({ kind, codec, why }) => {
+    const track = media.find((t) => t.kind === kind && t.codec === codec && !missing.includes(t) && !undecodable.includes(t));
+    return track ? [{ track, why }] : [];
+  });
+  const refused = [...missing, ...undecodable, ...unsent.map(({ track }) => track)];
   const kept = media.length > 0 ? media.filter((t) => !refused.includes(t)) : null;
   const reordered = container === "WebRTC" ? reordering(kept) : false;
   const note = [
     undecodable.length > 0 && `This browser cannot play ${names(undecodable)}.`,
     missing.length > 0 && `Browsers cannot play ${names(missing)} from ${container}.`,
-    reordered && "B-frames are left out: set bframes=0 in the encoder.",
+    ...unsent.map(({ track, why }) => `The server sends no ${names([track])} so: ${why}.`),
+    reordered && bFramesNote,
   ];
   // Of WebRTC only what there is is asked for, so that what is not sent is noticed.
   const fetches = (kind: Track["kind"]) =>
@@ -110,7 +138,7 @@ export interface Wishes {
 
 /** The options that are tried, in their order. */
 export function plan(options: Option[], { via, listen }: Wishes): Option[] {
-  return options.filter((o) => (!via || o.way === via) && (o.verdict === "play" || (listen && o.verdict === "listen")));
+  return options.filter((o) => (!via || (o.way === via && !o.whole)) && (o.verdict === "play" || (listen && o.verdict === "listen")));
 }
 
 /** Why nothing is tried, in words for the viewer; those of the best option. */

@@ -163,6 +163,19 @@ describe("Player", () => {
     expect(opened).toHaveLength(2);
   });
 
+  it.each([
+    ["hls", 2],
+    ["wsmp4", 1],
+  ] as const)("asks anew for the stream that is back if %s has run dry and cannot go on", async (way, times) => {
+    await start([option(way)]);
+    await video.advance(5);
+    player.nudge();
+    expect(opened).toHaveLength(1);
+    video.dispatchEvent(new Event("waiting"));
+    player.nudge();
+    expect(opened).toHaveLength(times);
+  });
+
   it("keeps a way that has played", async () => {
     await start([option("wsmp4"), option("httpflv")]);
     await video.advance(5);
@@ -270,6 +283,14 @@ describe("Player", () => {
     opened[0]!.events.lacks("The server sends no sound.");
     expect(status).toMatchObject({ way: "whep", note: "B-frames are left out. The server sends no sound." });
     expect(opened[0]!.stopped).toBe(false);
+  });
+
+  it("wants all of a stream by WebRTC first, and less if no other way is left", async () => {
+    await start([{ ...option("whep"), whole: true }, option("wsmp4"), option("whep")]);
+    await end(notThisWay("B-frames cannot be sent."));
+    expect(status.why).toBe("WS-fMP4 is of little delay and has every frame. WebRTC: B-frames cannot be sent.");
+    await end(notThisWay("The server does not offer it."));
+    expect(opened.map((o) => o.url)).toEqual(["http://h/live/whep?whole=1", "ws://h/live.mp4", "http://h/live/whep"]);
   });
 
   it("goes on without sound where the browser refuses it", async () => {

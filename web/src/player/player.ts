@@ -122,9 +122,11 @@ export class Player {
     this.open();
   }
 
-  /** Tries again now if a retry is pending: the stream is known to be back. */
+  /** Tries again now if a retry is pending or would be soon: the stream is known to be back. */
   nudge(): void {
-    if (this.stopped || this.tickTimer === undefined || (this.retryTimer === undefined && this.attempting)) return;
+    // HLS that has run dry may not find the thread of another publisher.
+    const dry = this.starvedAt !== null && this.transport?.delivery === "pieces";
+    if (this.stopped || this.tickTimer === undefined || (this.retryTimer === undefined && this.attempting && !dry)) return;
     this.open();
   }
 
@@ -170,14 +172,14 @@ export class Player {
     this.attempting = true;
     const attempt = ++this.attempt;
     const current = () => attempt === this.attempt && this.attempting && !this.stopped;
-    const { way, kinds } = this.option;
+    const { way, kinds, whole } = this.option;
     this.status("connecting", "Connecting…");
     const events: TransportEvents = {
       ended: (why) => current() && this.end(why),
       note: (text) => current() && this.remark(text),
       lacks: (text) => current() && this.lack(text),
     };
-    openers[way](this.video, { url: wayUrl(this.stream, way, kinds), kinds }, events, this.libraries).then(
+    openers[way](this.video, { url: wayUrl(this.stream, way, kinds, whole), kinds }, events, this.libraries).then(
       (transport) => {
         if (!current()) {
           transport.stop();

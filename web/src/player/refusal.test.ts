@@ -12,6 +12,8 @@ describe("refusedWith", () => {
   ])("%d", (status, final, elsewhere) => expect(refusedWith(status)).toMatchObject({ final, elsewhere }));
 });
 
+afterEach(() => vi.unstubAllGlobals());
+
 describe("whyNotAnswered", () => {
   const api = (status: number, code: string, message = "m") => new ApiError(status, code, message);
   it.each([
@@ -26,12 +28,22 @@ describe("whyNotAnswered", () => {
     ["a fault", api(500, "internal_error", "it broke"), "The server answers: it broke.", false, true],
     ["no server", new TypeError("Failed to fetch"), "The server cannot be reached.", false, false],
     ["an answer that does not fit", new DOMException("no m-line"), "This browser cannot use the server's answer: no m-line", true, true],
-  ] as const)("%s", (_, err, message, final, elsewhere) => expect(whyNotAnswered(err)).toEqual({ message, final, elsewhere }));
+  ] as const)("%s", async (_, err, message, final, elsewhere) => {
+    vi.stubGlobal("location", { origin: "http://h" });
+    expect(await whyNotAnswered(err, "http://h/live/whep")).toEqual({ message, final, elsewhere });
+  });
+
+  it.each([
+    ["another origin, of a server that is there", async () => new Response(), "The server does not offer it to this page.", true],
+    ["another origin, of no server", async () => Promise.reject(new TypeError()), "The server cannot be reached.", false],
+  ])("%s", async (_, fetch, message, elsewhere) => {
+    vi.stubGlobal("location", { origin: "http://page" });
+    vi.stubGlobal("fetch", fetch);
+    expect(await whyNotAnswered(new TypeError("Failed to fetch"), "http://h/live/whep")).toMatchObject({ message, elsewhere });
+  });
 });
 
 describe("whyRefused", () => {
-  afterEach(() => vi.unstubAllGlobals());
-
   it("asks the same address by HTTP", async () => {
     const asked = vi.fn(async () => new Response(null, { status: 403 }));
     vi.stubGlobal("fetch", asked);

@@ -19,8 +19,8 @@ export async function whyRefused(webSocketUrl: string): Promise<Failure> {
 
 const notOffered = notThisWay("The server does not offer it.");
 
-/** Why an offer of WebRTC got no answer that can be used; `err` is what exchange throws. */
-export function whyNotAnswered(err: unknown): Failure {
+/** Why an offer of WebRTC to `url` got no answer that can be used; `err` is what exchange throws. */
+export async function whyNotAnswered(err: unknown, url: string): Promise<Failure> {
   if (err instanceof ApiError) {
     const { status, code, message } = err;
     if (code === "unsupported") return notThisWay(`The server cannot send this stream so: ${message}.`);
@@ -33,7 +33,16 @@ export function whyNotAnswered(err: unknown): Failure {
     return doubtful(`The server answers: ${message}.`);
   }
   if (err instanceof DOMException) return notThisWay(`This browser cannot use the server's answer: ${err.message}`);
+  // Browsers do not show a page of another origin that the server refuses what it
+  // does not know; but they show that there is a server.
+  const elsewhere = new URL(url).origin !== location.origin;
+  if (elsewhere && (await answers(url))) return notThisWay("The server does not offer it to this page.");
   return again("The server cannot be reached.");
+}
+
+async function answers(url: string): Promise<boolean> {
+  const question = { method: "HEAD", mode: "no-cors", signal: AbortSignal.timeout(timeoutMs), cache: "no-store" } as const;
+  return fetch(url, question).then(() => true, () => false);
 }
 
 /** What it means that plain HTTP answers with `status` where a WebSocket does not open. */

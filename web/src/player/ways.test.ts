@@ -12,6 +12,9 @@ describe("wayUrl", () => {
     ["http://h/live/demo?token=a%2Bb#x", "hls", false, true, "http://h/live/demo/index.m3u8?token=a%2Bb&format=fmp4"],
     ["http://h/live/demo?user=u&pass=p", "wsmp4", false, true, "ws://h/live/demo.mp4?user=u&pass=p&audio=0"],
   ] as const)("%s by %s", (stream, way, audio, video, want) => expect(wayUrl(stream, way, { audio, video })).toBe(want));
+
+  it("tells whether all of the stream is wanted", () =>
+    expect(wayUrl("http://h/live/demo?token=x", "whep", undefined, true)).toBe("http://h/live/demo/whep?token=x&whole=1"));
 });
 
 it("knows its names", () => {

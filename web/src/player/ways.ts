@@ -42,15 +42,17 @@ export interface Kinds {
 /**
  * Where a stream is fetched. `stream` is its absolute address without
  * extension, such as "http://host:8080/live/demo", with a query such as a token
- * if it needs one.
+ * if it needs one. By WebRTC the server refuses to leave pictures out if it is
+ * wanted `whole`.
  */
-export function wayUrl(stream: string, way: Way, kinds: Kinds = { audio: true, video: true }): string {
+export function wayUrl(stream: string, way: Way, kinds: Kinds = { audio: true, video: true }, whole = false): string {
   const { container, extension, webSocket } = ways[way];
   const url = new URL(stream);
   url.pathname = url.pathname.replace(/\/$/, "") + extension;
   url.hash = "";
   if (container === "WebRTC") {
-    // What is wanted is in the offer.
+    // Which kinds are wanted is in the offer.
+    if (whole) url.searchParams.set("whole", "1");
   } else if (container === "HLS") {
     // Whatever the server's default is: browsers play this one without remuxing.
     url.searchParams.set("format", "fmp4");

@@ -1,13 +1,14 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { ApiError } from "../api";
 import type { Incoming } from "../webrtc/incoming";
-import type { Over } from "../webrtc/watch";
+import type { Watcher } from "../webrtc/watch";
 import type { Transport, TransportEvents } from "./transport";
 import { openWhep } from "./whep";
 
-const { exchange, watch, read, leave, unwatch } = vi.hoisted(() => ({
-  exchange: vi.fn(), watch: vi.fn(), read: vi.fn(), leave: vi.fn(async () => undefined), unwatch: vi.fn(),
+const { exchange, watch, read, leave, restart, unwatch } = vi.hoisted(() => ({
+  exchange: vi.fn(), watch: vi.fn(), read: vi.fn(), leave: vi.fn(async () => undefined), restart: vi.fn(async () => undefined), unwatch: vi.fn(),
 }));
+const session = { leave, restart };
 vi.mock("../webrtc/exchange", () => ({ exchange }));
 vi.mock("../webrtc/watch", () => ({ watch }));
 vi.mock("../webrtc/incoming", () => ({ IncomingMeter: class { read = read; } }));
@@ -53,7 +54,7 @@ describe("WHEP", () => {
     vi.stubGlobal("addEventListener", page.addEventListener.bind(page));
     video = { srcObject: null };
     events = { ended: vi.fn(), note: vi.fn(), lacks: vi.fn() };
-    exchange.mockResolvedValue(leave);
+    exchange.mockResolvedValue(session);
     watch.mockReturnValue(unwatch);
     read.mockReturnValue(moving);
   });
@@ -69,12 +70,13 @@ describe("WHEP", () => {
     await vi.advanceTimersByTimeAsync(0);
     return transport;
   }
+  const watcher = () => watch.mock.calls[0]![1] as Watcher;
   const ended = () => events.ended.mock.calls.map(([{ message, final, elsewhere }]) => [message, final, elsewhere]);
 
   it("receives both kinds into the element, and leaves", async () => {
     const transport = await open();
     const pc = connections[0]!;
-    expect(exchange).toHaveBeenCalledWith(pc, "http://h/live/whep?token=x", "", expect.any(AbortSignal));
+    expect(exchange).toHaveBeenCalledWith(pc, "http://h/live/whep?token=x", null, expect.any(AbortSignal));
     expect(pc.transceivers.map((t) => [t.receiver.track.kind, t.currentDirection])).toEqual([["video", "recvonly"], ["audio", "recvonly"]]);
     pc.ontrack!({ track: "v" });
     expect(video.srcObject!.tracks).toEqual(["v"]);
@@ -96,7 +98,7 @@ describe("WHEP", () => {
   ])("tells that no %s is sent", async (kind, text) => {
     exchange.mockImplementation(async (pc: FakeConnection) => {
       pc.transceivers.find((t) => t.receiver.track.kind === kind)!.currentDirection = "inactive";
-      return leave;
+      return session;
     });
     (await open()).stop();
     expect(events.lacks.mock.calls).toEqual([[text]]);
@@ -114,8 +116,16 @@ describe("WHEP", () => {
     ["closed", "The server has ended the connection.", false],
   ] as const)("tells how a connection ends: %s", async (how, message, elsewhere) => {
     const transport = await open();
-    (watch.mock.calls[0]![1] as (how: Over) => void)(how);
+    watcher().over(how);
     expect(ended()).toEqual([[message, false, elsewhere]]);
+    transport.stop();
+  });
+
+  it("mends a connection by which nothing comes", async () => {
+    const transport = await open();
+    await watcher().mend();
+    expect(restart).toHaveBeenCalledOnce();
+    expect(ended()).toEqual([]);
     transport.stop();
   });
 
@@ -137,12 +147,12 @@ describe("WHEP", () => {
   });
 
   it("leaves a session that came too late", async () => {
-    let answer: (l: typeof leave) => void = () => undefined;
+    let answer: (s: typeof session) => void = () => undefined;
     exchange.mockReturnValue(new Promise((done) => (answer = done)));
     const transport = await open();
     transport.stop();
     expect((exchange.mock.calls[0]![3] as AbortSignal).aborted).toBe(true);
-    answer(leave);
+    answer(session);
     await vi.advanceTimersByTimeAsync(0);
     expect(leave).toHaveBeenCalledOnce();
     expect(watch).not.toHaveBeenCalled();

@@ -1,5 +1,6 @@
-import { exchange, type Leave } from "../webrtc/exchange";
+import { exchange } from "../webrtc/exchange";
 import { IncomingMeter, type Incoming } from "../webrtc/incoming";
+import type { Session } from "../webrtc/session";
 import { watch, type Over } from "../webrtc/watch";
 import { again, doubtful, undecodable, type Failure } from "./failure";
 import { whyNotAnswered } from "./refusal";
@@ -27,7 +28,7 @@ class WhepTransport implements Transport {
   private readonly meter = new IncomingMeter();
   private readonly listeners = new AbortController();
   private stopped = false;
-  private leave: Leave | undefined;
+  private session: Session | undefined;
   private unwatch: (() => void) | undefined;
   private timer?: ReturnType<typeof setInterval>;
   private stuckMs = 0;
@@ -56,7 +57,7 @@ class WhepTransport implements Transport {
     clearInterval(this.timer);
     video.srcObject = null;
     // The server hears of it before the connection does.
-    void (this.leave?.() ?? Promise.resolve()).finally(() => pc.close());
+    void (this.session?.leave() ?? Promise.resolve()).finally(() => pc.close());
   }
 
   private async begin({ url, kinds }: Source): Promise<void> {
@@ -64,20 +65,20 @@ class WhepTransport implements Transport {
     const { signal } = this.listeners;
     const wanted = (["video", "audio"] as const).filter((kind) => kinds[kind]);
     for (const kind of wanted) pc.addTransceiver(kind, { direction: "recvonly" });
-    let leave: Leave;
+    let session: Session;
     try {
-      leave = await exchange(pc, url, "", signal);
+      session = await exchange(pc, url, null, signal);
     } catch (err) {
-      this.end(whyNotAnswered(err));
+      this.end(await whyNotAnswered(err, url));
       return;
     }
     if (this.stopped) {
-      void leave();
+      void session.leave();
       return;
     }
-    this.leave = leave;
-    addEventListener("pagehide", () => void leave(), { signal });
-    this.unwatch = watch(pc, (how) => this.end(overs[how]));
+    this.session = session;
+    addEventListener("pagehide", () => void session.leave(), { signal });
+    this.unwatch = watch(pc, { mend: () => session.restart(), over: (how) => this.end(overs[how]) });
     this.timer = setInterval(() => void this.measure(), measureMs);
     this.tellMissing(kinds);
   }

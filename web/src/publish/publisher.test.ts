@@ -1,9 +1,12 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { ApiError } from "../api";
-import type { Over } from "../webrtc/watch";
+import type { Over, Watcher } from "../webrtc/watch";
 import { Publisher, sendableCodecs, whyNotPublished, type PublisherStatus } from "./publisher";
 
-const { exchange, watch, leave } = vi.hoisted(() => ({ exchange: vi.fn(), watch: vi.fn(), leave: vi.fn(async () => undefined) }));
+const { exchange, watch, leave, restart } = vi.hoisted(() => ({
+  exchange: vi.fn(), watch: vi.fn(), leave: vi.fn(async () => undefined), restart: vi.fn(async () => undefined),
+}));
+const session = { leave, restart };
 vi.mock("../webrtc/exchange", () => ({ exchange }));
 vi.mock("../webrtc/watch", () => ({ watch }));
 
@@ -11,6 +14,7 @@ const connections: FakeConnection[] = [];
 
 class FakeConnection extends EventTarget {
   connectionState = "new";
+  refuses = "";
   readonly close = vi.fn();
   readonly sent: { kind: string; init: RTCRtpTransceiverInit; codecs: string[] | null }[] = [];
   constructor() {
@@ -26,6 +30,8 @@ class FakeConnection extends EventTarget {
     this.connectionState = "connected";
     this.dispatchEvent(new Event("connectionstatechange"));
   }
+  getTransceivers = () =>
+    this.sent.map(({ kind }) => ({ sender: { track: { kind } }, currentDirection: kind === this.refuses ? "inactive" : "sendonly" }));
   getStats = async () => new Map();
 }
 
@@ -44,7 +50,7 @@ describe("Publisher", () => {
     vi.stubGlobal("RTCPeerConnection", FakeConnection);
     vi.stubGlobal("RTCRtpSender", { getCapabilities: () => ({ codecs }) });
     vi.stubGlobal("addEventListener", vi.fn());
-    exchange.mockResolvedValue(leave);
+    exchange.mockResolvedValue(session);
     watch.mockReturnValue(() => undefined);
   });
   afterEach(() => {
@@ -60,7 +66,8 @@ describe("Publisher", () => {
     publisher.start();
     await vi.advanceTimersByTimeAsync(0);
   }
-  const over = (how: Over) => (watch.mock.lastCall![1] as (how: Over) => void)(how);
+  const watcher = () => watch.mock.lastCall![1] as Watcher;
+  const over = (how: Over) => watcher().over(how);
 
   it("sends both kinds and says when they arrive", async () => {
     await start("video/H264");
@@ -80,9 +87,33 @@ describe("Publisher", () => {
     expect(await publisher.figures()).toBeNull();
   });
 
+  it.each([
+    ["video", "The server does not take the picture: choose another codec."],
+    ["audio", "The server does not take the sound."],
+  ])("tells that the server does not take %s", async (kind, message) => {
+    exchange.mockImplementation(async (pc: FakeConnection) => {
+      pc.refuses = kind;
+      return session;
+    });
+    await start();
+    connections[0]!.connect();
+    expect(status).toEqual({ state: "live", message });
+  });
+
   it("leaves the codec to the browser", async () => {
     await start();
     expect(connections[0]!.sent[0]!.codecs).toBeNull();
+  });
+
+  it("mends a connection by which nothing gets through, and says so", async () => {
+    await start();
+    connections[0]!.connect();
+    await watcher().mend();
+    expect(restart).toHaveBeenCalledOnce();
+    expect(status).toEqual({ state: "waiting", message: "Nothing gets through. Looking for another way…" });
+    connections[0]!.connect();
+    expect(status).toEqual({ state: "live", message: "" });
+    expect(connections).toHaveLength(1);
   });
 
   it("comes back when the connection is lost, ever less quickly", async () => {
@@ -122,11 +153,11 @@ describe("Publisher", () => {
   });
 
   it("leaves a session that came too late", async () => {
-    let answer: (l: typeof leave) => void = () => undefined;
+    let answer: (s: typeof session) => void = () => undefined;
     exchange.mockReturnValue(new Promise((done) => (answer = done)));
     await start();
     publisher.stop();
-    answer(leave);
+    answer(session);
     await vi.advanceTimersByTimeAsync(0);
     expect(leave).toHaveBeenCalledOnce();
     expect(watch).not.toHaveBeenCalled();

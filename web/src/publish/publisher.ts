@@ -1,7 +1,8 @@
 import { ApiError } from "../api";
 import { backoff } from "../backoff";
-import { exchange, type Leave } from "../webrtc/exchange";
+import { exchange } from "../webrtc/exchange";
 import { OutgoingMeter, type Outgoing } from "../webrtc/outgoing";
+import type { Session } from "../webrtc/session";
 import { watch, type Over } from "../webrtc/watch";
 
 /** What a publisher is doing: "error" is the end, "waiting" is for the next try. */
@@ -26,14 +27,16 @@ const retryMaxMs = 10_000;
 export class Publisher {
   private pc: RTCPeerConnection | undefined;
   private meter = new OutgoingMeter();
-  private leave: Leave | undefined;
+  private session: Session | undefined;
   private unwatch: (() => void) | undefined;
   private retryTimer?: ReturnType<typeof setTimeout>;
   private failures = 0;
+  /** What the server does not take; empty if nothing. */
+  private lack = "";
   private stopped = false;
   private readonly listeners = new AbortController();
 
-  /** `url` is the endpoint's address; `authorization` the header of that name, or empty. */
+  /** `url` is the endpoint's address; `authorization` the header of that name, or empty: it is the page that asks the user. */
   constructor(
     private readonly stream: MediaStream,
     private readonly url: string,
@@ -44,7 +47,7 @@ export class Publisher {
 
   /** Begins. Called once. */
   start(): void {
-    addEventListener("pagehide", () => void this.leave?.(), { signal: this.listeners.signal });
+    addEventListener("pagehide", () => void this.session?.leave(), { signal: this.listeners.signal });
     void this.open();
   }
 
@@ -67,22 +70,27 @@ export class Publisher {
     const pc = new RTCPeerConnection({ bundlePolicy: "max-bundle" });
     this.pc = pc;
     this.meter = new OutgoingMeter();
-    let leave: Leave;
+    let session: Session;
     try {
       this.offer(pc);
-      leave = await exchange(pc, this.url, this.authorization, this.listeners.signal);
+      session = await exchange(pc, this.url, this.authorization, this.listeners.signal);
     } catch (err) {
       if (!this.stopped) this.refused(err);
       return;
     }
     if (this.stopped) {
-      void leave();
+      void session.leave();
       return;
     }
-    this.leave = leave;
+    this.session = session;
+    this.lack = unwanted(pc);
     pc.addEventListener("connectionstatechange", () => pc.connectionState === "connected" && this.live(), { signal: this.listeners.signal });
     if (pc.connectionState === "connected") this.live();
-    this.unwatch = watch(pc, (how) => this.over(how));
+    const mend = () => {
+      this.status("waiting", "Nothing gets through. Looking for another way…");
+      return session.restart();
+    };
+    this.unwatch = watch(pc, { mend, over: (how) => this.over(how) });
   }
 
   private offer(pc: RTCPeerConnection): void {
@@ -97,7 +105,7 @@ export class Publisher {
 
   private live(): void {
     this.failures = 0;
-    this.status("live", "");
+    this.status("live", this.lack);
   }
 
   private refused(err: unknown): void {
@@ -125,9 +133,9 @@ export class Publisher {
 
   private close(): void {
     this.unwatch?.();
-    const { pc, leave } = this;
-    this.pc = this.leave = this.unwatch = undefined;
-    void (leave?.() ?? Promise.resolve()).finally(() => pc?.close());
+    const { pc, session } = this;
+    this.pc = this.session = this.unwatch = undefined;
+    void (session?.leave() ?? Promise.resolve()).finally(() => pc?.close());
   }
 
   private status(state: PublisherStatus["state"], message: string): void {
@@ -144,6 +152,13 @@ export function sendableCodecs(): string[] {
 function only(codec: string): RTCRtpCodec[] {
   // What is lost is sent again by rtx.
   return RTCRtpSender.getCapabilities("video")!.codecs.filter((c) => c.mimeType === codec || c.mimeType === "video/rtx");
+}
+
+/** What the answer of the server refuses of the offer. */
+function unwanted(pc: RTCPeerConnection): string {
+  const kinds = pc.getTransceivers().flatMap(({ currentDirection, sender }) => (currentDirection === "sendonly" ? [] : (sender.track?.kind ?? [])));
+  if (kinds.includes("video")) return "The server does not take the picture: choose another codec.";
+  return kinds.includes("audio") ? "The server does not take the sound." : "";
 }
 
 /** Why nothing can be published, and whether trying again is vain; `err` is what exchange throws. */

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { ApiError } from "../api";
-import { exchange, iceServers, stereo } from "./exchange";
+import { exchange, iceServers } from "./exchange";
 
 const offer = "v=0\r\na=fmtp:111 minptime=10;useinbandfec=1\r\n";
 const url = "http://h:8080/live/a%20b/whep?token=x";
@@ -26,7 +26,7 @@ describe("exchange", () => {
   const ask = vi.fn<typeof fetch>();
   let pc: FakeConnection;
   const { signal } = new AbortController();
-  const run = (authorization = "") => exchange(pc as unknown as RTCPeerConnection, url, authorization, signal);
+  const run = (authorization: string | null = null) => exchange(pc as unknown as RTCPeerConnection, url, authorization, signal);
   const answered = (headers: Record<string, string> = {}) =>
     ask.mockResolvedValueOnce(new Response("answer", { status: 201, headers: { Location: "/live/a%20b/whep/id", ...headers } }));
 
@@ -40,14 +40,14 @@ describe("exchange", () => {
 
   it("posts an offer, takes the answer and leaves by the resource's address", async () => {
     answered();
-    const leave = await run("Bearer x");
+    const session = await run("Bearer x");
     const [to, init] = ask.mock.calls[0]!;
     const sent = offer.replace("=1\r", "=1;stereo=1\r");
-    expect([to, init]).toMatchObject([url, { method: "POST", body: sent, headers: { "Content-Type": "application/sdp", Authorization: "Bearer x" }, signal }]);
+    expect([to, init]).toMatchObject([url, { method: "POST", body: sent, headers: { "Content-Type": "application/sdp", Authorization: "Bearer x" }, credentials: "omit", signal }]);
     expect(pc.done).toEqual([`local ${sent}`, "remote answer"]);
-    await leave();
+    await session.leave();
     expect(String(ask.mock.calls[1]![0])).toBe("http://h:8080/live/a%20b/whep/id");
-    expect(ask.mock.calls[1]![1]).toMatchObject({ method: "DELETE", keepalive: true });
+    expect(ask.mock.calls[1]![1]).toMatchObject({ method: "DELETE", keepalive: true, headers: { Authorization: "Bearer x" } });
   });
 
   it("looks for candidates by the servers of the answer", async () => {
@@ -59,9 +59,18 @@ describe("exchange", () => {
 
   it("bears a server that cannot be told of the end", async () => {
     answered();
-    const leave = await run();
+    const session = await run();
     ask.mockRejectedValueOnce(new TypeError("gone"));
-    await expect(leave()).resolves.toBeUndefined();
+    await expect(session.leave()).resolves.toBeUndefined();
+  });
+
+  it.each([
+    ["nobody", "", { credentials: "omit" }],
+    ["the browser's user", null, {}],
+  ])("asks as %s", async (_, authorization, want) => {
+    answered();
+    await run(authorization);
+    expect(ask.mock.calls[0]![1]).toEqual({ method: "POST", headers: { "Content-Type": "application/sdp" }, body: expect.anything(), signal, cache: "no-store", ...want });
   });
 
   it("throws the refusal", async () => {
@@ -78,14 +87,6 @@ describe("exchange", () => {
     await expect(run()).rejects.toThrow("does not fit");
     expect(ask.mock.calls[1]![1]).toMatchObject({ method: "DELETE" });
   });
-});
-
-describe("stereo", () => {
-  it.each([
-    ["a=fmtp:111 minptime=10;useinbandfec=1\r\na=x\r\n", "a=fmtp:111 minptime=10;useinbandfec=1;stereo=1\r\na=x\r\n"],
-    ["a=fmtp:109 maxplaybackrate=48000;stereo=1;useinbandfec=1\r\n", "a=fmtp:109 maxplaybackrate=48000;stereo=1;useinbandfec=1\r\n"],
-    ["a=fmtp:102 packetization-mode=1\r\n", "a=fmtp:102 packetization-mode=1\r\n"],
-  ])("%j", (sdp, want) => expect(stereo(sdp)).toBe(want));
 });
 
 describe("iceServers", () => {

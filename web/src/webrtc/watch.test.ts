@@ -15,6 +15,7 @@ describe("watch", () => {
   let pc: Stateful;
   let transport: Stateful;
   let over: ReturnType<typeof vi.fn<(how: string) => void>>;
+  let mend: ReturnType<typeof vi.fn<() => Promise<void>>>;
   let stop: () => void;
 
   beforeEach(() => {
@@ -22,6 +23,7 @@ describe("watch", () => {
     pc = new Stateful();
     transport = new Stateful();
     over = vi.fn();
+    mend = vi.fn(async () => undefined);
     Object.assign(pc, { getTransceivers: () => [{ receiver: { transport } }] });
   });
   afterEach(() => {
@@ -30,7 +32,7 @@ describe("watch", () => {
     vi.useRealTimers();
   });
 
-  const begin = () => (stop = watch(pc as unknown as RTCPeerConnection, over));
+  const begin = () => (stop = watch(pc as unknown as RTCPeerConnection, { mend, over }));
   const wait = (ms: number) => vi.advanceTimersByTime(ms);
 
   it("gives a connection some time to come about", () => {
@@ -47,23 +49,54 @@ describe("watch", () => {
     begin();
     wait(60_000);
     pc.become("disconnected");
-    wait(2999);
+    wait(1999);
     pc.become("connected");
     wait(60_000);
-    expect(over).not.toHaveBeenCalled();
+    expect([over, mend].map((f) => f.mock.calls.length)).toEqual([0, 0]);
   });
 
   it.each([
-    ["a failure before it was there", ["failed"], 0, "never"],
-    ["a failure later", ["connected", "failed"], 0, "lost"],
-    ["an interruption that lasts", ["connected", "disconnected"], 3000, "lost"],
-  ] as const)("tells of %s, once", (_, states, ms, how) => {
+    ["an interruption that lasts", ["disconnected"], 2000],
+    ["a failure", ["disconnected", "failed"], 0],
+  ] as const)("mends %s, once at a time", (_, states, ms) => {
+    pc.become("connected");
+    begin();
+    for (let i = 1; i <= 2; i++) {
+      states.forEach((s) => pc.become(s));
+      wait(ms);
+      pc.become("connecting");
+      pc.become("failed");
+      pc.become("disconnected");
+      wait(7999);
+      expect(mend).toHaveBeenCalledTimes(i);
+      pc.become("connected");
+      wait(60_000);
+    }
+    expect(over).not.toHaveBeenCalled();
+  });
+
+  it("tells of a connection that cannot be mended, and of one that is not in time", async () => {
+    for (const fails of [true, false]) {
+      pc.become("connected");
+      begin();
+      if (fails) mend.mockRejectedValueOnce(new Error("gone"));
+      pc.become("failed");
+      await vi.advanceTimersByTimeAsync(fails ? 0 : 8000);
+      expect(over.mock.calls).toEqual([["lost"]]);
+      over.mockClear();
+    }
+  });
+
+  it.each([
+    ["a failure before it was there", ["failed"], "never"],
+    ["the end of one that was there", ["connected", "closed"], "lost"],
+  ] as const)("tells of %s, once", (_, states, how) => {
     begin();
     states.forEach((s) => pc.become(s));
-    wait(ms);
     pc.become("closed");
     wait(60_000);
     expect(over.mock.calls).toEqual([[how]]);
+    expect(mend).not.toHaveBeenCalled();
   });
 
   it("hears the other side's farewell", () => {
