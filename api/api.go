@@ -8,11 +8,13 @@ import (
 	"net/http"
 	"net/netip"
 	"runtime/debug"
+	"sync/atomic"
 	"time"
 
 	"github.com/gin-gonic/gin"
 
 	"github.com/weirmedia/weir/pkg/auth"
+	"github.com/weirmedia/weir/pkg/event"
 	"github.com/weirmedia/weir/pkg/httpserver"
 	"github.com/weirmedia/weir/pkg/reason"
 	"github.com/weirmedia/weir/pkg/session"
@@ -32,6 +34,7 @@ type Options struct {
 	// viewers, which come from Sessions. It is called for each request.
 	Streams    func() []StreamInfo
 	Sessions   *session.Registry
+	Events     *event.Hub
 	Authorizer auth.Authorizer
 	// LogLevel is what the log shows, which the API may change.
 	LogLevel *slog.LevelVar
@@ -50,7 +53,8 @@ func New(o Options) http.Handler {
 
 type api struct {
 	Options
-	started time.Time
+	started      time.Time
+	eventReaders atomic.Int64
 }
 
 func newEngine(o Options) *gin.Engine {
@@ -79,6 +83,7 @@ func newEngine(o Options) *gin.Engine {
 	read("/sessions", a.listSessions)
 	read("/sessions/:id", a.getSession)
 	e.DELETE("/api/v1/sessions/:id", a.kick)
+	read("/events", a.events)
 	e.POST("/api/v1/auth/explain", a.explain)
 	read("/config", a.getConfig)
 	read("/log", a.getLog)

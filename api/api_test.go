@@ -16,6 +16,7 @@ import (
 
 	"github.com/weirmedia/weir/pkg/auth"
 	"github.com/weirmedia/weir/pkg/av"
+	"github.com/weirmedia/weir/pkg/event"
 	"github.com/weirmedia/weir/pkg/httpserver"
 	"github.com/weirmedia/weir/pkg/reason"
 	"github.com/weirmedia/weir/pkg/session"
@@ -74,7 +75,7 @@ func fixture(t *testing.T) Options {
 	}
 	since := time.Date(2026, 1, 2, 3, 4, 5, 0, time.FixedZone("", 3600))
 	return Options{
-		Version: "v0.1.0", RTMPPort: 1935, RTSPPort: 8554, Sessions: r, Authorizer: &authorizer{},
+		Version: "v0.1.0", RTMPPort: 1935, RTSPPort: 8554, Sessions: r, Events: event.NewHub("node", nil), Authorizer: &authorizer{},
 		Remote:   httpserver.New(httpserver.Options{}).Remote,
 		LogLevel: new(slog.LevelVar), Config: func() ([]byte, error) { return []byte("log:\n  level: info\n"), nil },
 		Streams: func() []StreamInfo {

@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"github.com/goccy/go-yaml"
+
+	"github.com/weirmedia/weir/pkg/event"
 )
 
 // document is openapi.yaml as plain values.
@@ -161,6 +163,8 @@ func TestOpenAPIDescribesAnswers(t *testing.T) {
 		{"bad name", "get", "/api/v1/streams/{name}", "/api/v1/streams/a//b", ""},
 		{"no stream", "get", "/api/v1/streams/{name}", "/api/v1/streams/x", ""},
 		{"bad filter", "get", "/api/v1/sessions", "/api/v1/sessions?action=x", ""},
+		{"no such event", "get", "/api/v1/events", "/api/v1/events?types=x", ""},
+		{"no pattern", "get", "/api/v1/events", "/api/v1/events?stream=a/**/b", ""},
 		{"no credential", "get", "/api/v1/info", "/api/v1/info", "192.0.2.9:1"},
 		{"no answer", "get", "/api/v1/info", "/api/v1/info?token=fault", "192.0.2.9:1"},
 	} {
@@ -188,6 +192,7 @@ func TestOpenAPIKnowsEveryField(t *testing.T) {
 	for schema, value := range map[string]any{
 		"Info": Info{}, "Stream": StreamInfo{}, "Publisher": PublisherInfo{}, "Track": TrackInfo{}, "Session": SessionInfo{}, "EndedSession": EndedInfo{},
 		"Network": NetworkInfo{}, "Question": Question{}, "LogSettings": LogSettings{}, "Explanation": Explanation{}, "Omission": OmissionInfo{}, "Lack": LackInfo{}, "WebRTC": WebRTCInfo{},
+		"Event": event.Event{}, "Server": ServerInfo{}, "Client": ClientInfo{}, "Lost": event.Lost{},
 	} {
 		var fields []string
 		for _, f := range reflect.VisibleFields(reflect.TypeOf(value)) {

@@ -31,6 +31,9 @@ type SessionInfo struct {
 	FramesSkipped uint64         `json:"frames_skipped"`
 	Network       *NetworkInfo   `json:"network"`
 	LeftOut       []OmissionInfo `json:"left_out"`
+	// Reason and DurationS are of sessions that have ended, which only events show.
+	Reason    reason.Reason `json:"reason,omitempty"`
+	DurationS float64       `json:"duration_s,omitempty"`
 }
 
 // OmissionInfo is a track that somebody does without.

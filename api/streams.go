@@ -96,8 +96,12 @@ type TrackInfo struct {
 
 // streams returns all streams with their viewers.
 func (a *api) streams() []StreamInfo {
-	all := a.Streams()
-	viewers, lacks := a.Sessions.Viewers(), a.Sessions.Lacks()
+	return CompleteStreams(a.Streams(), a.Sessions)
+}
+
+// CompleteStreams returns streams with what the sessions know of them.
+func CompleteStreams(all []StreamInfo, sessions *session.Registry) []StreamInfo {
+	viewers, lacks := sessions.Viewers(), sessions.Lacks()
 	out := make([]StreamInfo, 0, len(all)) // an empty list is [], not null
 	for _, s := range all {
 		s.Viewers = map[string]int{}

@@ -17,7 +17,6 @@ import (
 	"github.com/weirmedia/weir/pkg/httpserver"
 	"github.com/weirmedia/weir/pkg/metrics"
 	"github.com/weirmedia/weir/pkg/plugin"
-	"github.com/weirmedia/weir/pkg/reason"
 	"github.com/weirmedia/weir/pkg/session"
 	"github.com/weirmedia/weir/protocols/rtmp"
 	"github.com/weirmedia/weir/protocols/rtsp"
@@ -32,6 +31,7 @@ type app struct {
 	delivery *fanout.Delivery
 	sessions *session.Registry
 	http     *httpserver.Server
+	events   *events
 	auth     *auth.Chain // nil before start
 	token    string      // opens API and metrics from anywhere
 	rtmp     net.Addr    // nil if off; rtmps likewise
@@ -49,14 +49,19 @@ func newApp(s *settings, log *slog.Logger) (*app, error) {
 		log:      log,
 		bus:      bus.New(s.stream.limits()),
 		delivery: fanout.New(s.delivery.limits()),
-		sessions: session.NewRegistry(session.Options{Logger: log, MaxSessions: s.limits.MaxSessions, MaxWaiting: s.limits.MaxWaiting}),
+		events:   newEvents(s.hooks, log),
 		token:    auth.NewConsoleToken(),
 	}
+	a.sessions = session.NewRegistry(session.Options{
+		Logger: log, MaxSessions: s.limits.MaxSessions, MaxWaiting: s.limits.MaxWaiting, Observer: a.events.observer(),
+	})
+	a.events.watch(a.bus, a.sessions)
 	a.delivery.LogTo(log)
 	a.http = httpserver.New(httpserver.Options{Config: s.http, Logger: log, Sessions: a.sessions})
 	if err := a.start(s); err != nil {
 		return nil, errors.Join(err, a.close(s.shutdown.Timeout))
 	}
+	a.events.begin()
 	a.ready.Store(true)
 	return a, nil
 }
@@ -70,6 +75,7 @@ func (a *app) start(s *settings) error {
 	registry := metrics.New(metrics.Options{
 		Bus: a.bus, Delivery: a.delivery, Sessions: a.sessions, HTTPConnections: a.http.Connections, Version: version,
 	})
+	registry.MustRegister(a.events.hooks.Collectors()...)
 	host := &plugin.Host{
 		Log: a.log, Bus: a.bus, Delivery: a.delivery, Sessions: a.sessions, Auth: authorizer, HTTP: a.http, Metrics: registry,
 	}
@@ -97,7 +103,7 @@ func (a *app) route(s *settings, exposition http.Handler) {
 	a.http.Handle("/api/", api.New(api.Options{
 		Logger: a.log, Version: version, RTMPPort: port(a.rtmp), RTMPSPort: port(a.rtmps), RTSPPort: port(a.rtsp), RTSPSPort: port(a.rtsps), WebRTCPort: port(a.webrtc),
 		Streams:  a.listStreams,
-		Sessions: a.sessions, Authorizer: a.auth, Remote: a.http.Remote, LogLevel: s.logLevel, Config: s.effective,
+		Sessions: a.sessions, Events: a.events.hub, Authorizer: a.auth, Remote: a.http.Remote, LogLevel: s.logLevel, Config: s.effective,
 	}))
 	guard := &api.Guard{Authorizer: a.auth, Sessions: a.sessions, Remote: a.http.Remote}
 	a.http.Handle("/metrics", guard.Protect(auth.Metrics, exposition))
@@ -129,7 +135,6 @@ func (a *app) finish() {
 	if a.auth != nil {
 		a.auth.Close()
 	}
-	a.bus.Close(reason.Shutdown)
 	a.delivery.Close()
 }
 

@@ -49,7 +49,7 @@ func TestSampleConfiguration(t *testing.T) {
 }
 
 // fileOnly are the lists of sections: variables hold no such.
-var fileOnly = regexp.MustCompile(`^(auth\.users|hls\.streams|webrtc\.ice_servers)`)
+var fileOnly = regexp.MustCompile(`^(auth\.users|hls\.streams|webrtc\.ice_servers|hooks\.receivers)`)
 
 // TestConfigurationGuide: the tables have each key, no other, and the right
 // default and variable for each.

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/weirmedia/weir/pkg/config"
+	"github.com/weirmedia/weir/pkg/reason"
 )
 
 type serveCommand struct{ configFlag }
@@ -98,6 +99,7 @@ func (a *app) close(timeout config.Duration) error {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Duration(timeout))
 	defer cancel()
 	a.ready.Store(false)
+	a.events.stopping()
 	for _, s := range a.services {
 		s.Drain()
 	}
@@ -107,6 +109,8 @@ func (a *app) close(timeout config.Duration) error {
 	for _, s := range a.services {
 		errs = append(errs, s.Close(ctx))
 	}
+	a.bus.Close(reason.Shutdown)
+	a.events.end(ctx) // also of HTTP clients that read them
 	errs = append(errs, <-httpDone)
 	a.finish()
 	if err := errors.Join(errs...); err != nil {

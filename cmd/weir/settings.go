@@ -10,6 +10,7 @@ import (
 	"github.com/weirmedia/weir/pkg/bus"
 	"github.com/weirmedia/weir/pkg/config"
 	"github.com/weirmedia/weir/pkg/fanout"
+	"github.com/weirmedia/weir/pkg/hook"
 	"github.com/weirmedia/weir/pkg/httpserver"
 	"github.com/weirmedia/weir/pkg/plugin"
 )
@@ -22,11 +23,12 @@ type settings struct {
 	limits   limitSettings
 	shutdown shutdownSettings
 	auth     *auth.Config
+	hooks    *hook.Config
+	http     *httpserver.Config
+	plugins  []pluginSettings
 
 	logLevel  *slog.LevelVar         // what is logged now
 	effective func() ([]byte, error) // what is in force, as YAML; nil if it was not read
-	http      *httpserver.Config
-	plugins   []pluginSettings
 }
 
 type pluginSettings struct {
@@ -51,6 +53,7 @@ func defaultSettings() *settings {
 		shutdown: shutdownSettings{Timeout: config.Duration(10 * time.Second)},
 		auth:     auth.NewConfig(),
 		logLevel: new(slog.LevelVar),
+		hooks:    hook.NewConfig(),
 		http:     httpserver.NewConfig(),
 	}
 	for _, p := range plugins() {
@@ -73,6 +76,7 @@ func (s *settings) sections() []config.Section {
 		config.Section{Name: "delivery", Value: &s.delivery},
 		config.Section{Name: "limits", Value: &s.limits},
 		config.Section{Name: "auth", Value: s.auth},
+		config.Section{Name: "hooks", Value: s.hooks},
 		config.Section{Name: "shutdown", Value: &s.shutdown},
 	)
 }

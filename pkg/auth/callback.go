@@ -3,10 +3,8 @@ package auth
 import (
 	"bytes"
 	"context"
-	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -32,10 +30,6 @@ const (
 	// failedTTL is for how long a service that failed is not asked about the same.
 	failedTTL = time.Second
 )
-
-// SignatureHeader holds, if there is a secret, "sha256=" and the HMAC-SHA256 of
-// the body in hexadecimal.
-const SignatureHeader = "X-Weir-Signature"
 
 func (c *Config) validateHTTP() error {
 	if c.HTTPURL == "" {
@@ -131,7 +125,7 @@ func (b *callback) decide(ctx context.Context, r Request) (Grant, error) {
 	if err != nil {
 		return Grant{}, err
 	}
-	key := b.mac(b.key[:], body)
+	key := mac(b.key[:], body)
 	a, ok := b.remembered(key)
 	if !ok {
 		if a, err = b.ask(ctx, body); err != nil {
@@ -140,13 +134,6 @@ func (b *callback) decide(ctx context.Context, r Request) (Grant, error) {
 		b.remember(key, a)
 	}
 	return a.grant(r, b.config.HTTPAllowOnFailure)
-}
-
-func (b *callback) mac(key, text []byte) (sum [sha256.Size]byte) {
-	mac := hmac.New(sha256.New, key)
-	mac.Write(text)
-	mac.Sum(sum[:0])
-	return sum
 }
 
 func (b *callback) remembered(key [sha256.Size]byte) (answered, bool) {
@@ -208,10 +195,7 @@ func (b *callback) post(ctx context.Context, body []byte) (a answered, err error
 		return a, err
 	}
 	request.Header.Set("Content-Type", "application/json")
-	if secret := b.config.HTTPSecret.Reveal(); secret != "" {
-		sum := b.mac([]byte(secret), body)
-		request.Header.Set(SignatureHeader, "sha256="+hex.EncodeToString(sum[:]))
-	}
+	SignBody(request.Header, b.config.HTTPSecret, body)
 	response, err := b.client.Do(request)
 	if err != nil {
 		return a, err

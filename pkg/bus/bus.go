@@ -50,7 +50,8 @@ func DefaultLimits() Limits {
 
 // Bus holds all streams by name. All methods are safe for concurrent use.
 type Bus struct {
-	limits Limits
+	limits   Limits
+	observer *observer // nil for none
 
 	mu      sync.Mutex
 	streams map[string]*Stream
@@ -210,5 +211,8 @@ func (b *Bus) Close(why reason.Reason) {
 	b.mu.Unlock()
 	for _, s := range b.Streams() {
 		s.end(why, func() bool { return true })
+	}
+	if b.observer != nil {
+		b.observer.wait()
 	}
 }

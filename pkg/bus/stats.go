@@ -152,6 +152,17 @@ func (s *Stream) Info() Info { return s.info(av.Now()) }
 
 func (s *Stream) info(now int64) Info {
 	s.mu.Lock()
+	i := s.infoLocked(now)
+	s.mu.Unlock()
+	v := s.plain
+	v.mu.Lock()
+	i.RingBytes, i.RingFrames = v.ring.bytes, v.ring.head-v.ring.tail
+	v.mu.Unlock()
+	return i
+}
+
+// infoLocked returns a snapshot without what the ring holds. The caller locks.
+func (s *Stream) infoLocked(now int64) Info {
 	i := Info{
 		Name: s.name, State: s.state, Since: s.since, Session: s.session, Layout: s.layout.Load(),
 		GOP: s.stats.gop, LastFrame: -1,
@@ -171,10 +182,5 @@ func (s *Stream) info(now int64) Info {
 		i.Bitrate += info.Bitrate
 		i.Tracks = append(i.Tracks, info)
 	}
-	s.mu.Unlock()
-	v := s.plain
-	v.mu.Lock()
-	i.RingBytes, i.RingFrames = v.ring.bytes, v.ring.head-v.ring.tail
-	v.mu.Unlock()
 	return i
 }

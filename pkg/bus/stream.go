@@ -36,6 +36,7 @@ type Stream struct {
 	left     *Publisher // the last one that left
 	owner    string
 	session  string
+	told     []*av.Track // to the observer
 	epoch    uint64
 	timeline timeline
 	deadline *time.Timer // of grace, or of the publisher's silence
@@ -75,12 +76,15 @@ func (s *Stream) succeed(c Claim) (p, old *Publisher, err error) {
 	}
 	if old != nil {
 		s.plain.leave(s.settle())
+		s.state, s.pub = Grace, nil
+		s.unpublished()
 	}
 	p = &Publisher{stream: s, kill: c.Kill, refresh: c.Refresh}
 	s.pub, s.owner, s.session, s.state = p, c.Owner, c.Session, Live
 	s.timeline.newPublisher()
 	s.arm(s.bus.limits.PublishTimeout, p.checkSilence)
 	p.lastFrame.Store(av.Now())
+	s.note(Published, s.session)
 	return p, old, nil
 }
 
@@ -98,10 +102,11 @@ func (s *Stream) leave(p *Publisher) {
 		s.mu.Unlock()
 		return
 	}
-	s.pub, s.session, s.state = nil, "", Grace
+	s.pub, s.state = nil, Grace
 	s.arm(s.bus.limits.Grace, func() { s.expire(p) })
 	s.left = p
 	s.plain.leave(s.settle())
+	s.unpublished()
 	s.mu.Unlock()
 	s.plain.wake()
 	s.bus.changed(s)
@@ -124,6 +129,9 @@ func (s *Stream) end(why reason.Reason, still func() bool) {
 	s.state, s.pub = Ended, nil
 	s.deadline.Stop()
 	s.plain.settle(s.settle())
+	if pub != nil {
+		s.unpublished()
+	}
 	s.mu.Unlock()
 	s.bus.remove(s)
 	s.bus.changed(s)
@@ -131,6 +139,14 @@ func (s *Stream) end(why reason.Reason, still func() bool) {
 		pub.kill(why)
 	}
 	s.plain.end(why)
+}
+
+// unpublished forgets the publisher's session and tells of its end. The caller
+// locks.
+func (s *Stream) unpublished() {
+	session := s.session
+	s.session = ""
+	s.note(Unpublished, session)
 }
 
 // settle returns the layout in force after the publisher is gone: no track is to
@@ -149,4 +165,5 @@ func (s *Stream) setLayout(change func(l *av.Layout)) {
 	s.epoch++
 	l.Epoch = s.epoch
 	s.layout.Store(&l)
+	s.noteLayout()
 }

@@ -19,6 +19,7 @@ const (
 type End struct {
 	Snapshot // its State is Ended
 	At       time.Time
+	Duration time.Duration
 	Reason   reason.Reason
 	Error    string // empty if the reason says it all
 }

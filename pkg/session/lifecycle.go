@@ -52,37 +52,29 @@ func (s *Session) leaveWaiting() {
 // killed for, whatever the owner says, and without the owner's error, which is
 // then only the echo of the closed connection. err may be nil.
 func (s *Session) Close(why reason.Reason, err error) {
-	end := ending{why: why, err: err}
+	end := ending{End: End{Reason: why}, err: err}
 	if !s.leave(&end) {
 		return
 	}
+	defer s.left(&end)
 	attrs := append(s.info.attrs(),
 		slog.String("session", s.id),
-		slog.String("reason", string(end.why)),
-		slog.Duration("duration", time.Since(s.since).Round(time.Millisecond)),
-		slog.Uint64("bytes_in", end.moved.BytesIn), slog.Uint64("bytes_out", end.moved.BytesOut),
-		slog.Uint64("frames_in", end.moved.FramesIn), slog.Uint64("frames_out", end.moved.FramesOut),
-		slog.Uint64("skips", end.moved.Skips), slog.Uint64("frames_skipped", end.moved.FramesSkipped))
-	attrs = append(attrs, end.moved.Network.attrs()...)
+		slog.String("reason", string(end.Reason)),
+		slog.Duration("duration", end.Duration.Round(time.Millisecond)),
+		slog.Uint64("bytes_in", end.Counts.BytesIn), slog.Uint64("bytes_out", end.Counts.BytesOut),
+		slog.Uint64("frames_in", end.Counts.FramesIn), slog.Uint64("frames_out", end.Counts.FramesOut),
+		slog.Uint64("skips", end.Counts.Skips), slog.Uint64("frames_skipped", end.Counts.FramesSkipped))
+	attrs = append(attrs, end.Counts.Network.attrs()...)
 	if end.err != nil {
 		attrs = append(attrs, slog.String("error", end.err.Error()))
 	}
-	s.registry.log.LogAttrs(context.Background(), level(end.why), "session ended", attrs...)
+	s.registry.log.LogAttrs(context.Background(), level(end.Reason), "session ended", attrs...)
 }
 
 // ending is how a session ended.
 type ending struct {
-	why   reason.Reason
-	err   error
-	moved Counts
-}
-
-func (e *ending) of(s *Session) End {
-	out := End{Snapshot: s.snapshot(), At: time.Now(), Reason: e.why}
-	if e.err != nil {
-		out.Error = clip(e.err.Error(), maxError)
-	}
-	return out
+	End
+	err error
 }
 
 // leave takes the session out of the registry, completes end and reports
@@ -97,11 +89,14 @@ func (s *Session) leave(end *ending) bool {
 		return false
 	}
 	if s.killedBy != "" {
-		end.why, end.err = s.killedBy, s.killedAs
+		end.Reason, end.err = s.killedBy, s.killedAs
 	}
-	end.moved = s.counters.load()
 	s.leaveWaiting()
 	s.state = Ended
+	end.Snapshot, end.At, end.Duration = s.snapshot(), time.Now(), time.Since(s.since)
+	if end.err != nil {
+		end.Error = clip(end.err.Error(), maxError)
+	}
 	s.closed = true
 	if s.lease != nil {
 		s.lease.Stop()
@@ -109,9 +104,19 @@ func (s *Session) leave(end *ending) bool {
 	delete(r.sessions, s.id)
 	r.order.Remove(s.place)
 	s.group.open--
-	s.group.closed.add(end.moved)
-	s.group.closes[end.why]++
-	r.history.add(end.of(s))
-	r.signalEmpty()
+	s.group.closed.add(end.Counts)
+	s.group.closes[end.Reason]++
+	r.history.add(end.End)
+	r.leaving++
 	return true
+}
+
+// left tells the observer of the end, and then Shutdown.
+func (s *Session) left(end *ending) {
+	r := s.registry
+	r.options.Observer.closed(end.End)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.leaving--
+	r.signalEmpty()
 }

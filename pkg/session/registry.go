@@ -20,6 +20,7 @@ type Options struct {
 	// MaxSessions bounds the sessions of all protocols, MaxWaiting those of
 	// them that wait for their stream; 0 or less means no bound.
 	MaxSessions, MaxWaiting int
+	Observer                Observer
 }
 
 // Registry lists the sessions of every protocol, limits them, ends them and
@@ -38,6 +39,7 @@ type Registry struct {
 	refused  map[refusalKey]uint64
 	history  history
 	stopping bool
+	leaving  int           // sessions of whose end the observer is being told
 	empty    chan struct{} // closed when stopping and the last session has closed
 }
 
@@ -69,7 +71,8 @@ func NewRegistry(o Options) *Registry {
 // Refuse.
 func (r *Registry) Open(info Info, kill func(reason.Reason)) (*Session, error) {
 	s := &Session{registry: r, info: info.bounded(), since: time.Now(), kill: kill, state: Active, grant: info.grant}
-	if err := r.enter(s); err != nil {
+	opened, err := r.enter(s)
+	if err != nil {
 		return nil, err
 	}
 	attrs := append(s.info.attrs(),
@@ -77,17 +80,18 @@ func (r *Registry) Open(info Info, kill func(reason.Reason)) (*Session, error) {
 		slog.String("transport", s.info.Transport),
 		slog.String("agent", s.info.Agent))
 	r.log.LogAttrs(context.Background(), slog.LevelInfo, "session started", attrs...)
+	r.options.Observer.opened(opened)
 	return s, nil
 }
 
-func (r *Registry) enter(s *Session) error {
+func (r *Registry) enter(s *Session) (Snapshot, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.stopping {
-		return reason.Wrap(reason.Shutdown, errors.New("the server is stopping"))
+		return Snapshot{}, reason.Wrap(reason.Shutdown, errors.New("the server is stopping"))
 	}
 	if limit := r.options.MaxSessions; limit > 0 && len(r.sessions) >= limit {
-		return reason.Wrap(reason.LimitReached, fmt.Errorf("all %d sessions are in use", limit))
+		return Snapshot{}, reason.Wrap(reason.LimitReached, fmt.Errorf("all %d sessions are in use", limit))
 	}
 	s.id = r.newID()
 	s.group = r.group(s.info)
@@ -96,7 +100,7 @@ func (r *Registry) enter(s *Session) error {
 	r.sessions[s.id] = s
 	s.place = r.order.PushBack(s)
 	s.renewInTime()
-	return nil
+	return s.snapshot(), nil
 }
 
 // idLength makes an identity of 60 random bits, so that a link to an ended
@@ -134,6 +138,7 @@ func (r *Registry) Refuse(info Info, why reason.Reason, err error) {
 		attrs = append(attrs, slog.Uint64("suppressed", suppressed))
 	}
 	r.log.LogAttrs(context.Background(), level(why), "refused", attrs...)
+	r.options.Observer.refused(info, why)
 }
 
 // level is higher for what an operator can do something about.
@@ -254,7 +259,7 @@ func (r *Registry) Shutdown(ctx context.Context) error {
 
 // signalEmpty tells Shutdown when nobody is left. The caller holds the lock.
 func (r *Registry) signalEmpty() {
-	if !r.stopping || len(r.sessions) > 0 {
+	if !r.stopping || len(r.sessions) > 0 || r.leaving > 0 {
 		return
 	}
 	select {

@@ -1,0 +1,151 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"log/slog"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/weirmedia/weir/api"
+	"github.com/weirmedia/weir/pkg/bus"
+	"github.com/weirmedia/weir/pkg/event"
+	"github.com/weirmedia/weir/pkg/hook"
+	"github.com/weirmedia/weir/pkg/reason"
+	"github.com/weirmedia/weir/pkg/session"
+)
+
+// events makes events of what bus and session registry tell, with what the API shows
+// as their data.
+type events struct {
+	hub       *event.Hub
+	hooks     *hook.Hooks
+	bus       *bus.Bus
+	sessions  *session.Registry
+	heartbeat time.Duration // 0 for none
+	started   time.Time
+	beating   sync.WaitGroup
+
+	// mu is held while an event is published that depends on viewers, which the hub
+	// never makes wait for.
+	mu      sync.Mutex
+	viewers map[string]int // sessions that play, by stream
+}
+
+// newEvents returns events without sources; watch names them. Nothing is sent before
+// begin.
+func newEvents(c *hook.Config, log *slog.Logger) *events {
+	host, err := os.Hostname()
+	if err != nil {
+		host = "weir"
+	}
+	hub := event.NewHub(cmp.Or(c.Node, host), log)
+	return &events{
+		hub: hub, hooks: hook.New(c, hub, log), heartbeat: time.Duration(c.Heartbeat), started: time.Now(), viewers: make(map[string]int),
+	}
+}
+
+// observer returns what the session registry shall tell.
+func (e *events) observer() session.Observer {
+	return session.Observer{Opened: e.opened, Closed: e.closed, Refused: e.refused}
+}
+
+// watch begins with server.started and makes events of what happens there from now
+// on.
+func (e *events) watch(b *bus.Bus, sessions *session.Registry) {
+	e.bus, e.sessions = b, sessions
+	b.Observe(e.changed)
+	e.publishServer(event.ServerStarted)
+}
+
+// begin sends what has happened and what will.
+func (e *events) begin() {
+	e.hooks.Start()
+	if e.heartbeat > 0 {
+		e.beating.Go(e.beat)
+	}
+}
+
+func (e *events) beat() {
+	ticker := time.NewTicker(e.heartbeat)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ticker.C:
+			e.publishServer(event.ServerHeartbeat)
+		case <-e.hub.Done():
+			return
+		}
+	}
+}
+
+// stopping tells that the server stops.
+func (e *events) stopping() { e.publishServer(event.ServerStopping) }
+
+// end ends the stream of events: what waits is sent until ctx ends.
+func (e *events) end(ctx context.Context) {
+	e.hub.Close()
+	e.beating.Wait()
+	e.hooks.Close(ctx)
+}
+
+func (e *events) publishServer(t event.Type) {
+	info := api.ServerInfo{Version: version, UptimeS: time.Since(e.started).Round(time.Millisecond).Seconds()}
+	info.Streams = len(e.bus.Streams())
+	for _, g := range e.sessions.Totals().Groups {
+		if g.Action == session.Publish {
+			info.Publishers += g.Open
+		} else {
+			info.Viewers += g.Open
+		}
+	}
+	e.hub.Publish(t, "", "", info)
+}
+
+func (e *events) opened(s session.Snapshot) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if s.Action == session.Play {
+		e.viewers[s.Stream]++
+	}
+	e.hub.Publish(event.SessionOpened, s.Stream, s.ID, api.DescribeSession(s))
+}
+
+func (e *events) closed(end session.End) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.hub.Publish(event.SessionClosed, end.Stream, end.ID, api.DescribeEnd(end))
+	if end.Reason == reason.StreamNotFound {
+		e.notFound(end.Info, end.ID)
+	}
+	if end.Action != session.Play {
+		return
+	}
+	if e.viewers[end.Stream]--; e.viewers[end.Stream] > 0 {
+		return
+	}
+	delete(e.viewers, end.Stream)
+	if s := e.bus.Stream(end.Stream); s != nil {
+		e.hub.Publish(event.StreamNoViewers, end.Stream, end.ID, e.describe(s.Info()))
+	}
+}
+
+func (e *events) refused(i session.Info, why reason.Reason) {
+	if why == reason.StreamNotFound && i.Stream != "" {
+		e.notFound(i, "")
+	}
+}
+
+func (e *events) notFound(i session.Info, id string) {
+	e.hub.Publish(event.StreamNotFound, i.Stream, id, api.ClientInfo{Protocol: i.Protocol, Remote: i.Remote, User: i.User, Agent: i.Agent})
+}
+
+func (e *events) changed(c bus.Change) {
+	t := event.Type("stream." + c.Happening) // the words are the same
+	e.hub.Publish(t, c.Info.Name, c.Session, e.describe(c.Info))
+}
+
+func (e *events) describe(i bus.Info) api.StreamInfo {
+	return api.CompleteStreams([]api.StreamInfo{describeStream(i, e.sessions)}, e.sessions)[0]
+}
