@@ -31,15 +31,15 @@ func newAttempts(now func() time.Time) *attempts {
 	return &attempts{now: now, left: make(map[netip.Prefix]*rate.Limiter)}
 }
 
-// home returns what of an address its owner can hardly change: all of IPv4, the
-// network of IPv6.
-func home(a netip.Addr) netip.Prefix {
+// Home returns what is surely one client's: an address, of IPv6 the network of 64
+// bits, in which it may take any. All that are no address are one, the zero Prefix.
+func Home(a netip.Addr) netip.Prefix {
 	a = a.Unmap().WithZone("")
-	bits := 32
+	bits := a.BitLen()
 	if a.Is6() {
 		bits = 64
 	}
-	p, _ := a.Prefix(bits) // the zero Prefix for the zero Addr
+	p, _ := a.Prefix(bits) // fails for no address only
 	return p
 }
 
@@ -47,7 +47,7 @@ func home(a netip.Addr) netip.Prefix {
 func (t *attempts) may(a netip.Addr) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	l := t.left[home(a)]
+	l := t.left[Home(a)]
 	return l == nil || l.TokensAt(t.now()) >= 1
 }
 
@@ -56,11 +56,11 @@ func (t *attempts) wrong(a netip.Addr) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	now := t.now()
-	l := t.left[home(a)]
+	l := t.left[Home(a)]
 	if l == nil {
 		t.forget(now)
 		l = rate.NewLimiter(rate.Every(wrongEvery), maxWrong)
-		t.left[home(a)] = l
+		t.left[Home(a)] = l
 	}
 	l.AllowN(now, 1)
 }

@@ -2,6 +2,8 @@ package auth
 
 import (
 	"net/netip"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -80,5 +82,41 @@ func TestAttemptsForget(t *testing.T) {
 	now.pass(24 * time.Hour)
 	if !a.may(guesser) {
 		t.Error("never again")
+	}
+}
+
+// TestAttemptsAtOnce: to guess in parallel does not help.
+func TestAttemptsAtOnce(t *testing.T) {
+	chain, now := newChain(t, Config{Users: []User{
+		{Name: "ann", Password: cheapHash("secret"), Allow: []Rule{{Actions: []Action{Play}, Streams: patterns(t, "**")}}},
+	}})
+	try := func() reason.Reason {
+		_, err := chain.Authorize(t.Context(), asked(Play, "live/a", "user=ann&pass=guess"))
+		return reason.Of(err, "")
+	}
+	_ = try() // the address is known from here on, so that each look at it tells the time
+	var looks, guesses atomic.Int32
+	chain.users.attempts.now = func() time.Time { looks.Add(1); return now.now() }
+	for range maxHashing { // nobody gets further than to wait
+		chain.users.hashing <- struct{}{}
+	}
+	const all = 3 * maxWrong
+	var wg sync.WaitGroup
+	for range all {
+		wg.Go(func() {
+			if try() == reason.Unauthorized {
+				guesses.Add(1)
+			}
+		})
+	}
+	for looks.Load() < all {
+		time.Sleep(time.Millisecond)
+	}
+	for range maxHashing {
+		<-chain.users.hashing
+	}
+	wg.Wait()
+	if n := guesses.Load(); n < maxWrong-1 || n >= maxWrong+maxHashing {
+		t.Errorf("%d passwords were tried, want %d", n, maxWrong-1)
 	}
 }

@@ -145,7 +145,7 @@ type Grant struct {
 	Expires time.Time
 	// Rule says what decided, as a place in the configuration.
 	Rule string
-	// Renew asks again. The answer no, or an expired one, ends what was granted.
+	// Renew asks again. The answer no ends what was granted.
 	Renew func(ctx context.Context) (Grant, error)
 }
 
@@ -170,6 +170,8 @@ type Denied struct {
 	Digest bool
 	// Rule says what decided, as a place in the configuration; not for the client.
 	Rule string
+
+	stranger bool // a name was given that no user has
 }
 
 // Error returns Why.

@@ -2,6 +2,7 @@ package auth
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
@@ -13,6 +14,8 @@ import (
 	"net/http"
 	"sync"
 	"time"
+
+	"golang.org/x/time/rate"
 
 	"github.com/weirmedia/weir/pkg/config"
 	"github.com/weirmedia/weir/pkg/reason"
@@ -27,8 +30,10 @@ const (
 	maxAnswer  = 64 << 10
 	maxAnswers = 10000
 	maxAsking  = 64
-	// failedTTL is for how long a service that failed is not asked about the same.
-	failedTTL = time.Second
+	// failedTTL is for how long a service that failed is not asked about the same,
+	// failedLease after what time it is asked about those who were let in since.
+	failedTTL   = time.Second
+	failedLease = time.Minute
 )
 
 func (c *Config) validateHTTP() error {
@@ -85,6 +90,7 @@ type callback struct {
 	key    [sha256.Size]byte // of the cache, so that it holds no passwords
 
 	asking chan struct{}
+	warned rate.Sometimes // of failures, which outages and strangers make many of
 
 	mu      sync.Mutex
 	answers map[[sha256.Size]byte]answered
@@ -100,6 +106,7 @@ type answered struct {
 func newCallback(c *Config, log *slog.Logger, now func() time.Time) *callback {
 	b := &callback{
 		config: c, log: log, now: now, asking: make(chan struct{}, maxAsking), answers: make(map[[sha256.Size]byte]answered),
+		warned: rate.Sometimes{Interval: time.Second},
 		client: &http.Client{
 			Transport:     &http.Transport{MaxIdleConnsPerHost: maxAsking, IdleConnTimeout: time.Minute},
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
@@ -144,7 +151,7 @@ func (b *callback) remembered(key [sha256.Size]byte) (answered, bool) {
 }
 
 // remember keeps an answer. When there are too many, those that are over go, and
-// if that does not help any.
+// if that does not help any; many at once, so that it is seldom done.
 func (b *callback) remember(key [sha256.Size]byte, a answered) {
 	now := b.now()
 	if !now.Before(a.expires) {
@@ -159,7 +166,7 @@ func (b *callback) remember(key [sha256.Size]byte, a answered) {
 			}
 		}
 		for k := range b.answers {
-			if len(b.answers) < maxAnswers {
+			if len(b.answers) < maxAnswers*9/10 {
 				break
 			}
 			delete(b.answers, k)
@@ -171,21 +178,24 @@ func (b *callback) remember(key [sha256.Size]byte, a answered) {
 // ask posts the question. An error means that the client is gone or too many ask;
 // a service that fails is an answer too.
 func (b *callback) ask(ctx context.Context, body []byte) (answered, error) {
-	ctx, cancel := context.WithTimeout(ctx, time.Duration(b.config.HTTPTimeout))
+	limited, cancel := context.WithTimeout(ctx, time.Duration(b.config.HTTPTimeout))
 	defer cancel()
 	select {
 	case b.asking <- struct{}{}:
 		defer func() { <-b.asking }()
-	case <-ctx.Done():
+	case <-limited.Done():
 	}
-	if ctx.Err() != nil {
-		return answered{}, reason.Wrap(reason.LimitReached, fmt.Errorf("waiting to ask who may: %w", ctx.Err()))
+	if err := cmp.Or(ctx.Err(), limited.Err()); err != nil { // the former comes first
+		return answered{}, reason.Wrap(reason.LimitReached, fmt.Errorf("waiting to ask who may: %w", err))
 	}
-	a, err := b.post(ctx, body)
-	if err == nil {
+	a, err := b.post(limited, body)
+	switch {
+	case err == nil:
 		return a, nil
+	case errors.Is(ctx.Err(), context.Canceled): // a stranger must not make the service look as if it failed
+		return answered{}, reason.Wrap(reason.ClientClosed, fmt.Errorf("asking who may: %w", ctx.Err()))
 	}
-	b.log.Warn("auth.http_url gives no answer", "error", err)
+	b.warned.Do(func() { b.log.Warn("auth.http_url gives no answer", "error", err) })
 	return answered{failed: true, expires: b.now().Add(failedTTL)}, nil
 }
 
@@ -253,7 +263,7 @@ func (a *answered) grant(r Request, allowOnFailure bool) (Grant, error) {
 	}
 	if a.failed {
 		if allowOnFailure && r.Action.OnStream() {
-			yes.Rule = "auth.http_allow_on_failure"
+			yes.Rule, yes.Expires = "auth.http_allow_on_failure", a.expires.Add(failedLease)
 			return yes, nil
 		}
 		return Grant{}, errNoAnswer

@@ -161,8 +161,8 @@ func TestCallbackCache(t *testing.T) {
 	for i := range maxAnswers + 10 {
 		chain.callback.remember([32]byte{byte(i), byte(i >> 8)}, answered{expires: now.Add(time.Hour)})
 	}
-	if n := len(chain.callback.answers); n != maxAnswers {
-		t.Errorf("%d answers are remembered, want %d", n, maxAnswers)
+	if n := len(chain.callback.answers); n > maxAnswers || n < maxAnswers/2 {
+		t.Errorf("%d answers are remembered", n)
 	}
 }
 
@@ -192,7 +192,7 @@ func TestCallbackSlow(t *testing.T) {
 		switch err := <-done; reason.Of(err, "") {
 		case reason.LimitReached:
 			waited++
-		case reason.InternalError:
+		case reason.ClientClosed:
 		default:
 			t.Errorf("%v", err)
 		}

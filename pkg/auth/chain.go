@@ -2,7 +2,6 @@ package auth
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"time"
 
@@ -71,7 +70,7 @@ func NewChain(c Config, o Options) (*Chain, error) {
 // Authorize implements Authorizer.
 func (c *Chain) Authorize(ctx context.Context, r Request) (Grant, error) {
 	g, err := c.decide(ctx, r)
-	if err == nil {
+	if err == nil && g.Renew == nil {
 		g.Renew = func(ctx context.Context) (Grant, error) { return c.Authorize(ctx, r) }
 	}
 	return g, err
@@ -85,12 +84,24 @@ func (c *Chain) decide(ctx context.Context, r Request) (Grant, error) {
 			}
 		}
 	}
-	g, err := c.users.Authorize(ctx, r)
-	var denied *Denied
-	if c.callback == nil || !errors.As(err, &denied) || reason.Of(err, "") != reason.Unauthorized {
+	g, err := c.users.authorize(ctx, r)
+	if c.callback != nil && reason.Of(err, "") == reason.Unauthorized {
+		users := err
+		if g, err = c.ask(ctx, r); reason.Of(err, "") == reason.Unauthorized {
+			c.users.note(r, users)
+		}
 		return g, err
 	}
-	return c.callback.decide(ctx, r)
+	c.users.note(r, err)
+	return g, err
+}
+
+// ask asks the callback. The users will not know better when its grant is renewed,
+// and a password would be hashed again each time to find that out.
+func (c *Chain) ask(ctx context.Context, r Request) (Grant, error) {
+	g, err := c.callback.decide(ctx, r)
+	g.Renew = func(ctx context.Context) (Grant, error) { return c.ask(ctx, r) }
+	return g, err
 }
 
 // Close gives back what the chain holds. Nothing may be asked then.

@@ -8,6 +8,7 @@ import (
 	"crypto/x509"
 	"encoding/json"
 	"encoding/pem"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -175,6 +176,48 @@ func TestKeySet(t *testing.T) {
 	set.Store(nil)
 	now.pass(keysFresh + 1)
 	want("an outage", "b", "", 5)
+}
+
+// TestKeySetLooking: while somebody looks for new keys, those that are known serve.
+func TestKeySetLooking(t *testing.T) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	asked, release := make(chan struct{}, 1), make(chan struct{})
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		asked <- struct{}{}
+		<-release
+		_ = json.NewEncoder(w).Encode(jose.JSONWebKeySet{Keys: []jose.JSONWebKey{{Key: &key.PublicKey, KeyID: "a"}}})
+	}))
+	defer server.Close()
+	now := &clock{start}
+	set := newKeySet(server.URL, slog.New(slog.DiscardHandler), now.now)
+	find := func(id string, done chan<- int) {
+		found, err := set.find(t.Context(), id)
+		if err != nil {
+			t.Error(err)
+		}
+		done <- len(found)
+	}
+	first, stranger := make(chan int, 1), make(chan int, 1)
+	go find("a", first)
+	<-asked
+	release <- struct{}{}
+	if n := <-first; n != 1 {
+		t.Fatalf("%d keys", n)
+	}
+	now.pass(keysFresh + 1)
+	go find("unknown", stranger)
+	<-asked
+	find("a", first) // returns, though the other does not
+	if n := <-first; n != 1 {
+		t.Errorf("%d keys", n)
+	}
+	close(release)
+	if n := <-stranger; n != 0 {
+		t.Errorf("%d unknown keys", n)
+	}
 }
 
 // FuzzTokens: no token makes trouble, and none that is not ours is good.

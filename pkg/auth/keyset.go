@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
@@ -35,16 +36,18 @@ type keySet struct {
 	log    *slog.Logger
 	now    func() time.Time
 
-	lock    chan struct{} // holds one value while somebody has it
+	looking chan struct{} // holds one value while somebody looks for new keys
+	tried   time.Time     // who looks has it
+
+	mu      sync.Mutex
 	keys    []jose.JSONWebKey
 	fetched time.Time // the newest success
-	tried   time.Time
 }
 
 func newKeySet(url string, log *slog.Logger, now func() time.Time) *keySet {
 	return &keySet{
 		url: url, client: &http.Client{Timeout: fetchTimeout, Transport: &http.Transport{DisableKeepAlives: true}},
-		log: log, now: now, lock: make(chan struct{}, 1),
+		log: log, now: now, looking: make(chan struct{}, 1),
 	}
 }
 
@@ -54,36 +57,47 @@ var errNoKeys = reason.Wrap(reason.InternalError, errors.New("tokens cannot be c
 // find returns the keys with an id, all if it is empty. It fails if keys could
 // never be fetched, or ctx ends.
 func (s *keySet) find(ctx context.Context, id string) ([]jwt.VerificationKey, error) {
-	select {
-	case s.lock <- struct{}{}:
-		defer func() { <-s.lock }()
-	case <-ctx.Done():
-		return nil, fmt.Errorf("waiting for auth.jwks: %w", ctx.Err())
+	found, fetched := s.named(id)
+	if len(found) > 0 {
+		if s.now().Sub(fetched) <= keysFresh {
+			return found, nil
+		}
+		select {
+		case s.looking <- struct{}{}:
+		default: // these serve until the other has found more
+			return found, nil
+		}
+	} else {
+		select {
+		case s.looking <- struct{}{}:
+		case <-ctx.Done():
+			return nil, fmt.Errorf("waiting for auth.jwks: %w", ctx.Err())
+		}
 	}
-	found, now := s.named(id), s.now()
-	if (len(found) == 0 || now.Sub(s.fetched) > keysFresh) && now.Sub(s.tried) > keysPause {
+	defer func() { <-s.looking }()
+	if now := s.now(); now.Sub(s.tried) > keysPause {
 		s.tried = now
 		// The next who asks wants the keys too, even if this one hangs up.
 		if err := s.fetch(context.WithoutCancel(ctx)); err != nil {
 			s.log.Warn("auth.jwks: no new keys", "error", err)
-		} else {
-			s.fetched = now
 		}
-		found = s.named(id)
 	}
-	if s.fetched.IsZero() {
+	if found, fetched = s.named(id); fetched.IsZero() {
 		return nil, errNoKeys
 	}
 	return found, nil
 }
 
-func (s *keySet) named(id string) (found []jwt.VerificationKey) {
+// named returns the keys with an id, and when they were fetched.
+func (s *keySet) named(id string) (found []jwt.VerificationKey, fetched time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	for _, key := range s.keys {
 		if (id == "" || key.KeyID == id) && (key.Use == "" || key.Use == "sig") && key.Valid() && key.IsPublic() {
 			found = append(found, key.Key)
 		}
 	}
-	return found
+	return found, s.fetched
 }
 
 func (s *keySet) fetch(ctx context.Context) error {
@@ -103,6 +117,8 @@ func (s *keySet) fetch(ctx context.Context) error {
 	if err := json.NewDecoder(io.LimitReader(response.Body, maxKeySet)).Decode(&set); err != nil {
 		return fmt.Errorf("answered no set of keys: %w", err)
 	}
-	s.keys = set.Keys
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.keys, s.fetched = set.Keys, s.now()
 	return nil
 }

@@ -49,6 +49,16 @@ type staticUser struct {
 	proven atomic.Pointer[[sha256.Size]byte]
 }
 
+// hasProven reports whether the credentials with a fingerprint were right before; u
+// may be nil.
+func (u *staticUser) hasProven(fingerprint [sha256.Size]byte) bool {
+	if u == nil {
+		return false
+	}
+	proven := u.proven.Load()
+	return proven != nil && hmac.Equal(proven[:], fingerprint[:])
+}
+
 // Option changes a Static.
 type Option func(*Static)
 
@@ -98,6 +108,22 @@ func New(c Config, options ...Option) (*Static, error) {
 // Authorize decides as Authorizer says. The context bounds how long a check of
 // a password may wait for others.
 func (s *Static) Authorize(ctx context.Context, r Request) (Grant, error) {
+	g, err := s.authorize(ctx, r)
+	s.note(r, err)
+	return g, err
+}
+
+// note counts a name that no user has as a wrong password, if nobody else knows it:
+// err is the answer to r.
+func (s *Static) note(r Request, err error) {
+	var denied *Denied
+	if errors.As(err, &denied) && denied.stranger {
+		s.attempts.wrong(r.Remote)
+	}
+}
+
+// authorize is Authorize but for note.
+func (s *Static) authorize(ctx context.Context, r Request) (Grant, error) {
 	if s.tokenAllows(r) {
 		return Grant{Identity: Identity{User: consoleUser}, User: consoleUser, Rule: "the console's token"}, nil
 	}
@@ -105,21 +131,22 @@ func (s *Static) Authorize(ctx context.Context, r Request) (Grant, error) {
 		if r.Action.OnStream() {
 			return Grant{Identity: Anonymous(r.Remote, r.Query), Rule: "auth.users: nobody is named, so all may"}, nil
 		}
-		return Grant{}, s.ask(r, "credentials are needed to "+describe(r))
+		return Grant{}, deny(s.ask(r, "credentials are needed to "+describe(r)))
 	}
 	if r.Credentials.User == "" && r.Credentials.Password == "" && r.Credentials.Digest == nil {
 		if rule := s.anonymousMay(r); rule != "" {
 			return Grant{Identity: Anonymous(r.Remote, r.Query), Rule: rule}, nil
 		}
-		return Grant{}, s.ask(r, "credentials are needed to "+describe(r))
+		return Grant{}, deny(s.ask(r, "credentials are needed to "+describe(r)))
 	}
 	user, err := s.authenticate(ctx, r)
 	switch {
 	case err != nil:
 		return Grant{}, err
 	case user == nil:
-		s.attempts.wrong(r.Remote)
-		return Grant{}, s.ask(r, "wrong user name or password")
+		no := s.ask(r, "wrong user name or password")
+		no.stranger = s.users[r.Credentials.User] == nil
+		return Grant{}, deny(no)
 	}
 	rule := user.may(r)
 	if rule == "" {
@@ -134,14 +161,14 @@ func (s *Static) Authorize(ctx context.Context, r Request) (Grant, error) {
 	return Grant{}, deny(Denied{Why: fmt.Sprintf("user %q may not %s", user.Name, describe(r)), Rule: user.key + ".allow"})
 }
 
-// ask denies r as other credentials might not be; by Digest if anybody who may do
-// it has a HA1.
-func (s *Static) ask(r Request, why string) error {
+// ask returns the answer no to r, which other credentials might change; by Digest if
+// anybody who may do it has a HA1.
+func (s *Static) ask(r Request, why string) Denied {
 	no := Denied{Why: why, Authenticate: true, Rule: "auth.users"}
 	for _, u := range s.users {
 		no.Digest = no.Digest || !u.Digest.IsZero() && u.may(r) != ""
 	}
-	return deny(no)
+	return no
 }
 
 // consoleUser is the name of one who has the console token. The colon keeps it
@@ -195,39 +222,58 @@ func (s *Static) authenticate(ctx context.Context, r Request) (*staticUser, erro
 		if !s.attempts.may(r.Remote) {
 			return nil, errGuessing
 		}
-		return s.authenticateDigest(c), nil
+		user := s.authenticateDigest(c)
+		if user == nil && s.users[c.User] != nil {
+			s.attempts.wrong(r.Remote)
+		}
+		return user, nil
 	}
-	user, hash := s.users[c.User], s.decoy
-	fingerprint := s.fingerprint(c)
-	if user != nil {
-		if !user.Password.IsZero() {
-			hash = user.Password
-		}
-		if proven := user.proven.Load(); proven != nil && hmac.Equal(proven[:], fingerprint[:]) {
-			return user, nil
-		}
+	user, fingerprint := s.users[c.User], s.fingerprint(c)
+	if user.hasProven(fingerprint) {
+		return user, nil
 	}
 	if !s.attempts.may(r.Remote) {
 		return nil, errGuessing
 	}
+	right, err := s.verify(ctx, r, user, fingerprint)
+	if !right {
+		return nil, err
+	}
+	return user, nil
+}
+
+// verify reports whether r, with this fingerprint, has the password of user, who is
+// nil if the name is nobody's. Errors are those of authenticate.
+func (s *Static) verify(ctx context.Context, r Request, user *staticUser, fingerprint [sha256.Size]byte) (right bool, err error) {
 	select {
 	case s.hashing <- struct{}{}:
 	case <-ctx.Done():
-		return nil, fmt.Errorf("waiting to check a password: %w", ctx.Err())
+		return false, fmt.Errorf("waiting to check a password: %w", ctx.Err())
 	}
 	defer func() { <-s.hashing }()
-	right := hash.Verify(c.Password) // the decoy's does not count
+	switch { // what others did meanwhile
+	case user.hasProven(fingerprint):
+		return true, nil
+	case !s.attempts.may(r.Remote):
+		return false, errGuessing
+	}
+	hash, c := s.decoy, r.Credentials
+	if user != nil && !user.Password.IsZero() {
+		hash = user.Password
+	}
+	right = hash.Verify(c.Password) // the decoy's does not count
 	if user == nil {
-		return nil, nil
+		return false, nil
 	}
 	if user.Password.IsZero() {
 		right = user.Digest.Verify(c.User, c.Password)
 	}
-	if !right {
-		return nil, nil
+	if right {
+		user.proven.Store(&fingerprint)
+	} else {
+		s.attempts.wrong(r.Remote)
 	}
-	user.proven.Store(&fingerprint)
-	return user, nil
+	return right, nil
 }
 
 // authenticateDigest returns the user whose password the Digest proves, nil if it

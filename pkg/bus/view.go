@@ -310,6 +310,9 @@ func (d *derivedView) run(ctx context.Context, sub *Subscription) {
 	}
 	for {
 		item, err := sub.Next(ctx)
+		if err == nil { // what is left to read is for nobody then
+			err = ctx.Err()
+		}
 		switch {
 		case err != nil:
 		case item.Left:

@@ -1,6 +1,7 @@
 package transcode
 
 import (
+	"context"
 	"fmt"
 	"net/url"
 
@@ -75,11 +76,28 @@ func (c Choice) target(l *av.Layout, carries Carries) av.Codec {
 	return av.Unknown
 }
 
+// Settle waits until the tracks of v's stream are known, if Acquire depends on them:
+// it goes by those that the stream has when it is called. It fails if ctx or the
+// stream ends before. Safe for concurrent use.
+func (c Choice) Settle(ctx context.Context, v *bus.View, carries Carries) error {
+	if c != Unchosen || carries == nil || v.Stream().Layout().Ready {
+		return nil
+	}
+	sub := v.SubscribeSettled(0)
+	defer sub.Close()
+	for !v.Stream().Layout().Ready {
+		if _, err := sub.Next(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // Acquire returns v with its audio as chosen, for an output that carries so much:
 // v itself, or a view as the function Acquire makes it, encoded once for all who
 // choose the same. release gives it back and may be called repeatedly. Missing of
-// the view tells what could not be transcoded. It fails as that function does. Safe
-// for concurrent use.
+// the view tells what could not be transcoded. It fails as that function does. See
+// Settle for streams that have just begun. Safe for concurrent use.
 func (c Choice) Acquire(v *bus.View, carries Carries) (view *bus.View, release func(), err error) {
 	target := c.target(v.Stream().Layout(), carries)
 	if target == av.Unknown {

@@ -3,6 +3,7 @@
 package transcode
 
 import (
+	"context"
 	"net/url"
 	"testing"
 	"testing/synctest"
@@ -102,6 +103,53 @@ func TestChoiceUnchosen(t *testing.T) {
 		}
 		release()
 		b.Close(reason.Shutdown)
+	}
+}
+
+// Who chooses nothing waits for the tracks, but only for an output that may lack one.
+func TestChoiceSettle(t *testing.T) {
+	nothing := func(*av.Track) bool { return false }
+	for name, c := range map[string]struct {
+		choice  Choice
+		carries Carries
+		then    func(p *bus.Publisher, b *bus.Bus, cancel func()) // nil if nothing is waited for
+		reason  reason.Reason                                     // empty if there is none
+	}{
+		"all can be carried": {choice: Unchosen},
+		"a choice":           {choice: AsOpus, carries: nothing},
+		"tracks are known": {carries: nothing, then: func(p *bus.Publisher, _ *bus.Bus, _ func()) {
+			_ = p.SetTrack(picture)
+			_ = p.Hint([av.Kinds]bool{av.Video: true})
+			_ = p.Write(keyFrame(0))
+		}},
+		"the stream ends":  {carries: nothing, then: func(_ *bus.Publisher, b *bus.Bus, _ func()) { b.Close(reason.Shutdown) }, reason: reason.Shutdown},
+		"who waits leaves": {carries: nothing, then: func(_ *bus.Publisher, _ *bus.Bus, cancel func()) { cancel() }, reason: reason.ClientClosed},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b := bus.New(bus.DefaultLimits())
+				defer b.Close(reason.Shutdown)
+				p, err := b.Publish("live/test", bus.Claim{Owner: "me", Kill: func(reason.Reason) {}})
+				if err != nil {
+					t.Fatal(err)
+				}
+				ctx, cancel := context.WithCancel(t.Context())
+				defer cancel()
+				over := make(chan error, 1)
+				go func() { over <- c.choice.Settle(ctx, p.Stream().Plain(), c.carries) }()
+				synctest.Wait()
+				if waits := len(over) == 0; waits != (c.then != nil) {
+					t.Fatalf("it waits: %t", waits)
+				}
+				if c.then != nil {
+					c.then(p, b, cancel)
+				}
+				err = <-over
+				if (err != nil) != (c.reason != "") || err != nil && reason.Of(err, reason.ClientClosed) != c.reason {
+					t.Errorf("over with %v", err)
+				}
+			})
+		})
 	}
 }
 

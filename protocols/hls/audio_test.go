@@ -3,11 +3,14 @@
 package hls
 
 import (
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/weirmedia/weir/pkg/av"
+	"github.com/weirmedia/weir/pkg/bus"
 	"github.com/weirmedia/weir/pkg/reason"
 	"github.com/weirmedia/weir/pkg/transcode"
 	"github.com/weirmedia/weir/protocols/hls/segment"
@@ -91,4 +94,56 @@ func TestAudioGone(t *testing.T) {
 	}
 	r.host.Sessions.KillAll(reason.Kicked)
 	eventually(t, "the muxer is gone", func() bool { return r.service.muxer("live/test", m.epoch) == nil })
+}
+
+// Segments that are made always are begun before the stream has told what its sound
+// is, and are those of viewers who choose nothing.
+func TestAudioAlways(t *testing.T) {
+	c := defaults()
+	c.Mode = Always
+	r := newRig(t, options{config: c})
+	pub, err := r.host.Bus.Publish("live/test", bus.Claim{Owner: "me", Kill: func(reason.Reason) {}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	made := func() (list []*muxer) {
+		r.service.mu.Lock()
+		defer r.service.mu.Unlock()
+		return slices.Collect(maps.Values(r.service.muxers))
+	}
+	eventually(t, "there is a muxer", func() bool { return len(made()) == 1 })
+	s := &source{t: t, pub: pub, tracks: phone(), gop: 25}
+	if err := pub.Hint([av.Kinds]bool{av.Video: true, av.Audio: true}); err != nil {
+		t.Fatal(err)
+	}
+	for _, track := range s.tracks {
+		if err := pub.SetTrack(track); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.begin(made()[0])
+	s.play(150)
+	if index := r.get("/live/test/index.m3u8", http.StatusOK); !strings.Contains(index.body, `CODECS="avc1.42c00a,mp4a.40.2"`) {
+		t.Error(index.body)
+	}
+	if n := len(made()); n != 1 {
+		t.Errorf("%d muxers: viewers have one of their own", n)
+	}
+}
+
+// A publisher who returns with sound that must be transcoded is heard too.
+func TestAudioLater(t *testing.T) {
+	r := newRig(t, options{})
+	s := r.publish(25, phone()[0])
+	r.warm(s, segment.FMP4)
+	s.play(150)
+	if index := r.get("/live/test/index.m3u8", http.StatusOK); !strings.Contains(index.body, `CODECS="avc1.42c00a",`) {
+		t.Fatal(index.body)
+	}
+	s.pub.Close()
+	s = r.publish(25, phone()...)
+	eventually(t, "the sound is there", func() bool {
+		s.play(2) // no faster than it is transcoded
+		return strings.Contains(r.get("/live/test/index.m3u8", http.StatusOK).body, `CODECS="avc1.42c00a,mp4a.40.2"`)
+	})
 }

@@ -22,12 +22,12 @@ import (
 // Cutting is faster than real time; this covers a slow start.
 const readLag = 2 * time.Second
 
-// muxer makes the segments of one view in one format for all who ask. One
+// muxer makes the segments of one rendition of a stream for all who ask. One
 // goroutine reads the view; requests read snapshots and never lock.
 type muxer struct {
 	service *service
 	stream  *bus.Stream
-	view    *bus.View
+	view    *bus.View // what is cut; of the goroutine
 	format  segment.Format
 	epoch   string
 	cancel  context.CancelFunc
@@ -44,7 +44,7 @@ type muxer struct {
 	cutter    *segment.Segmenter
 	made      *window
 	counted   counts     // what was published
-	layout    *av.Layout // that leftOut is of
+	layout    *av.Layout // that leftOut is of; written by the goroutine alone
 	opened    int64      // bytes of frames since the newest segment began, about
 	epochTime time.Time  // of 0 on the stream's timeline
 	placed    bool       // epochTime is valid
@@ -58,8 +58,6 @@ type muxer struct {
 
 var _ bus.Breakable = (*muxer)(nil)
 
-type muxerKey struct{ format segment.Format }
-
 // rendition is how a viewer wants a stream.
 type rendition struct {
 	format segment.Format
@@ -68,16 +66,7 @@ type rendition struct {
 
 // acquire returns the muxer of a rendition of stream, made if nobody has it yet.
 func (s *service) acquire(stream *bus.Stream, r rendition) (m *muxer, release func(), err error) {
-	view, releaseView, err := r.audio.Acquire(stream.Plain(), r.format.Carries)
-	if err != nil {
-		return nil, nil, err
-	}
-	m, releaseMuxer, err := bus.Acquire(view, muxerKey{r.format}, func() (*muxer, error) { return s.newMuxer(view, r.format), nil })
-	if err != nil {
-		releaseView()
-		return nil, nil, err
-	}
-	return m, func() { releaseMuxer(); releaseView() }, nil
+	return bus.Acquire(stream.Plain(), r, func() (*muxer, error) { return s.newMuxer(stream, r), nil })
 }
 
 // sequenceEpoch is when media sequence numbers were 0. Every muxer begins with
@@ -86,18 +75,17 @@ func (s *service) acquire(stream *bus.Stream, r rendition) (m *muxer, release fu
 // come and go all the time are there more.
 var sequenceEpoch = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 
-func (s *service) newMuxer(view *bus.View, f segment.Format) *muxer {
-	stream := view.Stream()
+func (s *service) newMuxer(stream *bus.Stream, r rendition) *muxer {
 	set := s.config.of(stream.Name())
 	ctx, cancel := context.WithCancel(context.Background())
 	m := &muxer{
-		service: s, stream: stream, view: view, format: f, epoch: strings.ToLower(rand.Text()[:epochLength]), cancel: cancel,
+		service: s, stream: stream, format: r.format, epoch: strings.ToLower(rand.Text()[:epochLength]), cancel: cancel,
 		started: make(chan struct{}),
-		log:     s.log.With(slog.String("stream", stream.Name()), slog.String("format", string(f))),
+		log:     s.log.With(slog.String("stream", stream.Name()), slog.String("format", string(r.format))),
 	}
 	first := uint64(max(0, time.Since(sequenceEpoch)/segment.Shortest))
 	m.made = newWindow(first, set.window, int64(s.config.MaxBytes))
-	options := segment.Options{Format: f, Segment: set.segment, MaxSegment: set.maxSegment}
+	options := segment.Options{Format: r.format, Segment: set.segment, MaxSegment: set.maxSegment}
 	if s.config.LowLatency {
 		options.Part = time.Duration(s.config.PartDuration)
 	}
@@ -105,7 +93,7 @@ func (s *service) newMuxer(view *bus.View, f segment.Format) *muxer {
 	m.away = time.AfterFunc(time.Hour, m.gap)
 	m.away.Stop()
 	s.enter(m)
-	go m.run(ctx, view.SubscribeSettled(readLag))
+	go m.run(ctx, r.audio)
 	return m
 }
 
@@ -128,18 +116,50 @@ func (m *muxer) Broken() bool {
 	return m.err != nil
 }
 
-func (m *muxer) run(ctx context.Context, sub *bus.Subscription) {
+func (m *muxer) run(ctx context.Context, audio transcode.Choice) {
 	defer m.service.running.Done()
+	for m.cut(ctx, audio) {
+	}
+}
+
+// cut reads the view with that audio to its end. It reports whether it is to be
+// read on from another one, as a publisher brought audio that must be transcoded.
+func (m *muxer) cut(ctx context.Context, audio transcode.Choice) (again bool) {
+	release, err := m.choose(ctx, audio)
+	if err != nil {
+		m.take(bus.Item{}, err)
+		return false
+	}
+	defer release()
+	sub := m.view.SubscribeSettled(readLag)
 	defer sub.Close()
 	for {
 		item, err := sub.Next(ctx)
 		if ctx.Err() != nil {
 			err = ctx.Err()
 		}
+		if err == nil && item.Frame != nil && item.Layout != m.layout && m.misses(audio) {
+			return true
+		}
 		if !m.take(item, err) {
-			return
+			return false
 		}
 	}
+}
+
+// misses reports whether the stream itself is read although that audio must be
+// transcoded by now.
+func (m *muxer) misses(audio transcode.Choice) bool {
+	return m.view == m.stream.Plain() && audio.Transcodes(m.stream.Layout(), m.format.Carries)
+}
+
+// choose finds the view with that audio.
+func (m *muxer) choose(ctx context.Context, audio transcode.Choice) (release func(), err error) {
+	plain := m.stream.Plain()
+	if err = audio.Settle(ctx, plain, m.format.Carries); err == nil {
+		m.view, release, err = audio.Acquire(plain, m.format.Carries)
+	}
+	return release, err
 }
 
 // take handles what the view gave, and reports whether more is wanted.

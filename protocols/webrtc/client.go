@@ -136,8 +136,8 @@ func readAnswer(r *http.Response) (string, error) {
 // farewell is how long the DELETE at the end may take.
 const farewell = 2 * time.Second
 
-// bye ends the server's session, if there is one. Credentials go to the endpoint's
-// host only.
+// bye ends the server's session, if there is one. Credentials go where the endpoint
+// is only, and by TLS if they did before.
 func (s *signalling) bye() {
 	if s.resource == nil {
 		return
@@ -148,7 +148,7 @@ func (s *signalling) bye() {
 	if err != nil {
 		return
 	}
-	if s.resource.Hostname() == s.endpoint.Hostname() {
+	if s.resource.Scheme == s.endpoint.Scheme && s.resource.Host == s.endpoint.Host {
 		request.Header = s.header.Clone()
 	}
 	if response, err := s.client.Do(request); err == nil {

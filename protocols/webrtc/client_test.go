@@ -2,12 +2,14 @@ package webrtc
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -235,5 +237,39 @@ func TestClientSocket(t *testing.T) {
 	_ = c.Close()
 	if !strings.HasPrefix(seen.String(), "127.0.0.1:") {
 		t.Errorf("the socket is at %q", seen.String())
+	}
+}
+
+// Credentials at the end go where they went at the beginning only.
+func TestByeCredentials(t *testing.T) {
+	for _, tt := range []struct {
+		name, scheme, host string
+		want               bool
+	}{
+		{"the same", "http", "", true},
+		{"another port", "http", "127.0.0.1:1", false},
+		{"by TLS before", "https", "", false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			asked := make(chan bool, 1)
+			server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+				_, _, credentials := r.BasicAuth()
+				asked <- credentials
+			}))
+			defer server.Close()
+			resource, err := url.Parse(server.URL + "/live/test/whep/1")
+			if err != nil {
+				t.Fatal(err)
+			}
+			s, err := newSignalling(tt.scheme+"://ann:secret@"+cmp.Or(tt.host, resource.Host)+"/live/test/whep", ClientOptions{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			s.resource = resource
+			s.bye()
+			if got := <-asked; got != tt.want {
+				t.Errorf("credentials were sent: %t", got)
+			}
+		})
 	}
 }

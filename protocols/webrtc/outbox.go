@@ -130,11 +130,9 @@ func (o *outbox) flush() {
 }
 
 // resend sends the packets of a run one by one, since the system did not take it
-// as it is. What it does not take now is lost, as on the network.
+// as it is: some take no address of IPv4 in a batch of a socket for both. What it
+// does not take now is lost, as on the network.
 func (o *outbox) resend(r *run, err error) {
-	if r.packets == 1 {
-		return
-	}
 	if errors.Is(err, syscall.EIO) { // the network device cannot do checksums
 		o.segments = false
 	}

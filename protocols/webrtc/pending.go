@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"sync"
 
+	"github.com/weirmedia/weir/pkg/auth"
 	"github.com/weirmedia/weir/pkg/reason"
 )
 
@@ -26,7 +27,7 @@ func newPending(most, each int) *pending {
 // enter counts one from an address. leave, which may be called repeatedly, undoes
 // that.
 func (p *pending) enter(a netip.Addr) (leave func(), err error) {
-	from := network(a)
+	from := auth.Home(a)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	switch {
@@ -54,16 +55,4 @@ func (p *pending) count() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.all
-}
-
-// network returns what is surely one client's: an address, of IPv6 the network of
-// 64 bits, in which it may take any.
-func network(a netip.Addr) netip.Prefix {
-	a = a.Unmap().WithZone("")
-	bits := a.BitLen()
-	if a.Is6() {
-		bits = 64
-	}
-	p, _ := a.Prefix(bits) // fails for no address only: all of these are one
-	return p
 }

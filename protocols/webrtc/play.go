@@ -199,6 +199,9 @@ func (p *playing) connected() {
 	if err := p.feed.Add(p.player); err != nil {
 		p.resource.fail(err)
 	}
+	if p.resource.over() { // close may have been before
+		p.feed.Remove(p.player)
+	}
 }
 
 func (p *playing) leaving() reason.Reason { return reason.ClientClosed }

@@ -54,7 +54,7 @@ type use interface {
 	begin(ctx context.Context, o *offer, grant auth.Grant) (string, error)
 	// negotiate sets up what the offer, which pc knows already, is answered with.
 	negotiate(pc *pion.PeerConnection, o *offer) error
-	// connected is called once media can flow.
+	// connected is called once media can flow, perhaps while or after close is.
 	connected()
 	// leaving is the reason of a client that says that it stops.
 	leaving() reason.Reason
@@ -209,6 +209,13 @@ func (r *resource) kill(why reason.Reason) {
 
 // fail ends the session with the reason of err. It does not block.
 func (r *resource) fail(err error) { go r.end(reason.Of(err, reason.InternalError), err) }
+
+// over reports whether the session ends or has ended.
+func (r *resource) over() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.ended
+}
 
 // end ends the session; the first reason counts.
 func (r *resource) end(why reason.Reason, err error) {

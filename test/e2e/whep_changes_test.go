@@ -44,15 +44,22 @@ func requireSameSession(t *testing.T, s *server, b *browser) {
 	}
 }
 
-// TestFullWHEPResize: a player plays on when the pictures of a running stream
-// change their size.
-func TestFullWHEPResize(t *testing.T) {
-	s := startWebRTC(t)
+// publishTags publishes tags to live/test at the speed of their times.
+func publishTags(t *testing.T, s *server, tags []flvTag) {
+	t.Helper()
 	publisher, err := dialPublisher(s.rtmp, "live/test")
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { publisher.conn.Close() })
+	go func() { _ = publisher.sendInRealTime(tags, 0) }()
+	s.waitLive(t, "live/test")
+}
+
+// TestFullWHEPResize: a player plays on when the pictures of a running stream
+// change their size.
+func TestFullWHEPResize(t *testing.T) {
+	s := startWebRTC(t)
 	const length = 14000 // ms of each size, at key frames
 	var tags []flvTag
 	for i, c := range []clip{simpleClip, smallClip} {
@@ -63,8 +70,7 @@ func TestFullWHEPResize(t *testing.T) {
 			}
 		}
 	}
-	go func() { _ = publisher.sendInRealTime(tags, 0) }()
-	s.waitLive(t, "live/test")
+	publishTags(t, s, tags)
 	b := openWHEP(t, s)
 	requireShows(t, b, 640)
 	requireShows(t, b, 320)
@@ -118,11 +124,6 @@ func TestFullWHEPPicturesOnly(t *testing.T) {
 // itself, has it.
 func TestFullWHEPLateSound(t *testing.T) {
 	s := startWebRTC(t)
-	publisher, err := dialPublisher(s.rtmp, "live/test")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { publisher.conn.Close() })
 	const silent = 12000 // ms
 	var tags []flvTag
 	for _, tag := range fileTags(t, simpleClip) {
@@ -137,8 +138,7 @@ func TestFullWHEPLateSound(t *testing.T) {
 		}
 	}
 	slices.SortStableFunc(tags, func(a, b flvTag) int { return int(a.timestamp) - int(b.timestamp) })
-	go func() { _ = publisher.sendInRealTime(tags, 0) }()
-	s.waitLive(t, "live/test")
+	publishTags(t, s, tags)
 	b := openPage(t, s.httpURL("?play=live/test&via=whep"), webrtcArgs...)
 	b.eventually(t, 10*time.Second, "the player is there", `document.querySelector(".screen")`)
 	b.eventually(t, 10*time.Second, "the picture plays", playing+` && document.querySelector("video#player").srcObject?.getTracks().length === 1`)

@@ -86,8 +86,14 @@ func TestFullWHEPBFrames(t *testing.T) {
 
 	types, grids := pictureTypes(t, bFramesClip), decodedGrids(t, bFramesClip)
 	shown = shown[len(shown)/4:] // before that times are squeezed up
+	if len(shown) == 0 {
+		t.Fatal("no picture was seen")
+	}
 	worst := 0
 	for i, p := range shown {
+		if p.Number >= len(types) {
+			t.Fatalf("a picture with the number %d of %d", p.Number, len(types))
+		}
 		if types[p.Number] == "B" {
 			t.Fatalf("picture %d is a B-frame", p.Number)
 		}

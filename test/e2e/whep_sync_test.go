@@ -76,7 +76,7 @@ func TestFullWHEPSilence(t *testing.T) {
 }
 
 // TestFullWHEPLatency: five seconds after a player has been sent the GOP again, it
-// is as far behind as before.
+// is at most 150 ms further behind than before.
 func TestFullWHEPLatency(t *testing.T) {
 	address := freeport.Address(t)
 	s := startServer(t, settings{"webrtc.listen": address})

@@ -93,25 +93,36 @@ func (s *service) play(w http.ResponseWriter, r *http.Request, info session.Info
 	}
 }
 
-// await returns the stream and waits for it if it is not there. It fails if the
-// stream has nothing of what is wanted.
+// await returns the stream and waits for it if it is not there, and for its tracks
+// if they decide what is played. It fails if the stream has nothing of what is
+// wanted.
 func (s *service) await(ctx context.Context, sess *session.Session, want wanted) (*bus.Stream, error) {
-	stream := s.host.Bus.Stream(want.stream)
-	if stream == nil {
-		if err := sess.Wait(); err != nil {
-			return nil, err
+	stream, err := s.find(ctx, sess, want.stream)
+	if err == nil {
+		err = want.audio.Settle(ctx, stream.Plain(), s.format.Carries)
+	}
+	if err != nil {
+		var killed *reason.Error
+		if errors.As(context.Cause(ctx), &killed) {
+			return nil, killed
 		}
-		var err error
-		if stream, err = s.host.Bus.Await(ctx, want.stream); err != nil {
-			var killed *reason.Error
-			if errors.As(context.Cause(ctx), &killed) {
-				return nil, killed
-			}
-			return nil, err
-		}
-		sess.Activate()
+		return nil, err
 	}
 	return stream, s.playable(stream.Layout(), want)
+}
+
+func (s *service) find(ctx context.Context, sess *session.Session, name string) (*bus.Stream, error) {
+	if stream := s.host.Bus.Stream(name); stream != nil {
+		return stream, nil
+	}
+	if err := sess.Wait(); err != nil {
+		return nil, err
+	}
+	stream, err := s.host.Bus.Await(ctx, name)
+	if err == nil {
+		sess.Activate()
+	}
+	return stream, err
 }
 
 // playable fails if l is complete and the format cannot carry any of the tracks

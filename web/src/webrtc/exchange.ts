@@ -6,8 +6,8 @@ import { stereo } from "./sdp";
 import { authorized, Session, type Authorization } from "./session";
 
 /**
- * Offers a connection to `url` and takes the answer. It throws what fetch throws, an ApiError for a
- * refusal, and a DOMException if the browser cannot use the answer.
+ * Offers a connection to `url` and takes the answer. It throws what fetch throws,
+ * an ApiError for a refusal, and a DOMException if the browser cannot use the answer.
  */
 export async function exchange(pc: RTCPeerConnection, url: string, authorization: Authorization, signal: AbortSignal): Promise<Session> {
   const offer = stereo((await pc.createOffer()).sdp ?? "");
