@@ -15,18 +15,14 @@ import (
 // resolveTimeout bounds the lookup of the names in webrtc.hosts.
 const resolveTimeout = 2 * time.Second
 
-// addCandidates replaces the candidates of an answer by those under which this
+// setCandidates replaces the candidates of an answer by those under which this
 // client can reach us, and says that there are no more. What the client sends to
 // any of them arrives at the one port, where the library tells sessions apart by
 // their names (RFC 8445, 5.3), whatever the address was.
-func (s *Server) addCandidates(answer string, reached netip.AddrPort) (string, error) {
+func setCandidates(answer string, lines []string) (string, error) {
 	var d sdp.SessionDescription
 	if err := d.UnmarshalString(answer); err != nil {
 		return "", fmt.Errorf("our answer: %w", err)
-	}
-	lines, err := s.candidates(reached)
-	if err != nil {
-		return "", err
 	}
 	for _, m := range d.MediaDescriptions {
 		m.Attributes = slices.DeleteFunc(m.Attributes, func(a sdp.Attribute) bool { return a.IsICECandidate() || a.Key == sdp.AttrKeyEndOfCandidates })

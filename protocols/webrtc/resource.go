@@ -43,7 +43,8 @@ type resource struct {
 
 	mu        sync.Mutex
 	etag      string
-	later     []string // the client's candidates that came one by one, in words
+	ours      []string // our candidates, in words
+	later     []string // the client's that came one by one, in words
 	connected bool
 	ended     bool
 }
@@ -163,7 +164,14 @@ func (r *resource) answer(ctx context.Context) (string, error) {
 	case <-ctx.Done():
 		return "", fmt.Errorf("our candidates: %w", ctx.Err())
 	}
-	return r.server.addCandidates(r.pc.LocalDescription().SDP, r.reached)
+	lines, err := r.server.candidates(r.reached)
+	if err != nil {
+		return "", err
+	}
+	r.mu.Lock()
+	r.ours = allInWords(lines)
+	r.mu.Unlock()
+	return setCandidates(r.pc.LocalDescription().SDP, lines)
 }
 
 // follow is called by the library when the state of the connection changes.

@@ -121,10 +121,3 @@ func (r *resource) tag() string {
 	defer r.mu.Unlock()
 	return r.etag
 }
-
-// trickled returns the candidates that came one by one, in words.
-func (r *resource) trickled() []string {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.later
-}

@@ -19,16 +19,14 @@ const (
 
 // tried says in words which candidates there were.
 func (r *resource) tried() string {
-	var ours, theirs []string
-	lines, _ := r.server.candidates(r.reached) // made before, for the answer
-	for _, line := range lines {
-		ours = append(ours, inWords(line))
-	}
+	var theirs []string
 	if d := r.pc.RemoteDescription(); d != nil {
 		theirs = offered(d.SDP)
 	}
-	theirs = append(theirs, r.trickled()...)
-	return fmt.Sprintf("tried: ours %s, the client's %s", joined(ours), joined(theirs))
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	theirs = append(theirs, r.later...)
+	return fmt.Sprintf("tried: ours %s, the client's %s", joined(r.ours), joined(theirs))
 }
 
 // offered returns the candidates in an SDP, in words.
@@ -40,9 +38,17 @@ func offered(text string) (list []string) {
 	for _, m := range d.MediaDescriptions {
 		for _, a := range m.Attributes {
 			if a.IsICECandidate() {
-				list = append(list, inWords(a.Value))
+				list = append(list, a.Value)
 			}
 		}
+	}
+	return allInWords(list)
+}
+
+func allInWords(candidates []string) []string {
+	list := make([]string, 0, len(candidates))
+	for _, c := range candidates {
+		list = append(list, inWords(c))
 	}
 	return list
 }
