@@ -115,7 +115,7 @@ func startDemo(t *testing.T) *weir {
 	w.env = append(w.env, "PATH="+programs+string(os.PathListSeparator)+os.Getenv("PATH"), "SDL_VIDEODRIVER=dummy", "SDL_AUDIODRIVER=dummy")
 
 	server := w.command("exec weir demo")
-	server.cmd.Env = append(server.cmd.Env, "WEIR_RTMP_LISTEN="+w.rtmp, "WEIR_RTSP_LISTEN="+w.rtsp, "WEIR_RTSP_UDP_LISTEN=127.0.0.1:0", "WEIR_HTTP_LISTEN="+w.http, "WEIR_WEBRTC_LISTEN=off")
+	server.cmd.Env = append(server.cmd.Env, "WEIR_RTMP_LISTEN="+w.rtmp, "WEIR_RTSP_LISTEN="+w.rtsp, "WEIR_RTSP_UDP_LISTEN=127.0.0.1:0", "WEIR_HTTP_LISTEN="+w.http, "WEIR_WEBRTC_LISTEN=127.0.0.1:0")
 	server.start(t)
 	t.Cleanup(func() {
 		server.interrupt()
