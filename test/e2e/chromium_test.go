@@ -190,11 +190,19 @@ func (b *browser) eventually(t *testing.T, limit time.Duration, what, condition 
 func (b *browser) click(t *testing.T, selector string) {
 	t.Helper()
 	var at struct{ X, Y float64 }
-	b.eval(t, fmt.Sprintf(`(() => {
-		const e = document.querySelector(%q);
-		e.scrollIntoView({block: "center"});
-		const r = e.getBoundingClientRect();
-		return {x: r.x + r.width / 2, y: r.y + r.height / 2};
+	// Where it is once it has stood still for a while: what is learnt of a stream
+	// moves the rest of the page.
+	b.eval(t, fmt.Sprintf(`(async () => {
+		let at, before;
+		do {
+			before = at;
+			const e = document.querySelector(%q);
+			e.scrollIntoView({block: "center"});
+			const r = e.getBoundingClientRect();
+			at = {x: r.x + r.width / 2, y: r.y + r.height / 2};
+			await new Promise((done) => setTimeout(done, 300));
+		} while (at.x !== before?.x || at.y !== before?.y);
+		return at;
 	})()`, selector), &at)
 	for _, kind := range []string{"mouseMoved", "mousePressed", "mouseReleased"} {
 		b.call(t, "Input.dispatchMouseEvent", map[string]any{"type": kind, "x": at.X, "y": at.Y, "button": "left", "clickCount": 1}, nil)

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -87,40 +88,58 @@ func TestFullRTSPVLC(t *testing.T) {
 			t.Parallel()
 			r, s := vlc(t), startRTSPServer(t)
 			s.publish(t, simpleClip, "live/test", publishOptions{})
-			dir, err := os.MkdirTemp(filepath.Join(r.root, "tmp"), "weir-e2e-*")
-			if err != nil {
-				t.Fatal(err)
-			}
-			t.Cleanup(func() { os.RemoveAll(dir) })
-			const nobody = 65534
-			if err := os.Chown(dir, nobody, nobody); err != nil {
-				t.Fatal(err)
-			}
-			inside, err := filepath.Rel(r.root, dir)
-			if err != nil {
-				t.Fatal(err)
-			}
-			setup := func(c *exec.Cmd) {
-				c.SysProcAttr.Credential = &syscall.Credential{Uid: nobody, Gid: nobody}
-				c.Env = append(c.Env, "HOME=/"+inside)
-			}
-			player := r.start(t, time.Minute, setup, "cvlc", append(args, "-I", "dummy", "--no-one-instance", s.url("live/test"),
-				"--sout", "#standard{access=file,mux=ts,dst=/"+inside+"/out.ts}")...)
-			file := filepath.Join(dir, "out.ts")
-			eventually(t, 40*time.Second, "VLC records", func() bool {
-				info, err := os.Stat(file)
-				if err != nil && !player.running() {
-					t.Fatalf("VLC ended: %v", player.wait())
+			published := filePackets(t, simpleClip.path(t))
+			for attempt := 1; ; attempt++ {
+				got := recordByVLC(t, r, s, transport, args)
+				// By UDP packets get lost when the machine does not let VLC read in time.
+				err := checkSameUnits(published, got)
+				if err == nil {
+					return
 				}
-				return err == nil && info.Size() >= someSeconds
-			})
-			requireContains(t, "the list of sessions", s.get(t, "api/v1/sessions"), "LibVLC", `"transport":"`+transport+`"`)
-			player.signal(syscall.SIGINT)
-			_ = player.wait()
-			// Its times jump when the first sender report comes, which by UDP may be
-			// after the first packets.
-			got := readAsFLV(t, start, file, nil, 0, "-bsf:v", fromTS[1]+",setts=ts=N*3600", "-bsf:a", fromTS[3]+",setts=ts=N*2090")
-			requireSameUnits(t, filePackets(t, simpleClip.path(t)), got[:len(got)-2]) // the last ones may be cut off
+				if transport == "tcp" || attempt == 3 {
+					t.Fatal(err)
+				}
+				t.Logf("attempt %d: %v", attempt, err)
+			}
 		})
 	}
+}
+
+// recordByVLC plays live/test for some seconds and returns what came.
+func recordByVLC(t *testing.T, r rooted, s *rtspServer, transport string, args []string) []packet {
+	t.Helper()
+	dir, err := os.MkdirTemp(filepath.Join(r.root, "tmp"), "weir-e2e-*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	const nobody = 65534
+	if err := os.Chown(dir, nobody, nobody); err != nil {
+		t.Fatal(err)
+	}
+	inside, err := filepath.Rel(r.root, dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	setup := func(c *exec.Cmd) {
+		c.SysProcAttr.Credential = &syscall.Credential{Uid: nobody, Gid: nobody}
+		c.Env = append(c.Env, "HOME=/"+inside)
+	}
+	player := r.start(t, time.Minute, setup, "cvlc", append(slices.Clone(args), "-I", "dummy", "--no-one-instance", s.url("live/test"),
+		"--sout", "#standard{access=file,mux=ts,dst=/"+inside+"/out.ts}")...)
+	file := filepath.Join(dir, "out.ts")
+	eventually(t, 40*time.Second, "VLC records", func() bool {
+		info, err := os.Stat(file)
+		if err != nil && !player.running() {
+			t.Fatalf("VLC ended: %v", player.wait())
+		}
+		return err == nil && info.Size() >= someSeconds
+	})
+	requireContains(t, "the list of sessions", s.get(t, "api/v1/sessions"), "LibVLC", `"transport":"`+transport+`"`)
+	player.signal(syscall.SIGINT)
+	_ = player.wait()
+	// Its times jump when the first sender report comes, which by UDP may be after
+	// the first packets. The last ones may be cut off.
+	got := readAsFLV(t, start, file, nil, 0, "-bsf:v", fromTS[1]+",setts=ts=N*3600", "-bsf:a", fromTS[3]+",setts=ts=N*2090")
+	return got[:len(got)-2]
 }
