@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/weirmedia/weir/api"
+	"github.com/weirmedia/weir/pkg/config"
 	"github.com/weirmedia/weir/pkg/httpserver"
 )
 
@@ -33,8 +34,7 @@ const (
 // New returns a client of the server at base, such as "http://127.0.0.1:8080". The
 // token may be empty, which is enough on the machine itself.
 func New(base, token string) (*Client, error) {
-	u, err := url.Parse(base)
-	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+	if !config.IsWebURL(base) {
 		return nil, fmt.Errorf("%q is no URL of a server, which is like http://127.0.0.1:8080", base)
 	}
 	return &Client{base: strings.TrimSuffix(base, "/") + "/api/v1", token: token, http: &http.Client{Timeout: timeout, Transport: &http.Transport{Proxy: http.ProxyFromEnvironment}}}, nil

@@ -41,7 +41,7 @@ func (c *Config) validateHTTP() error {
 		return nil
 	}
 	var errs []error
-	if !isWebURL(c.HTTPURL) {
+	if !config.IsWebURL(c.HTTPURL) {
 		errs = append(errs, errors.New("http_url: must be an http or https URL"))
 	}
 	if c.HTTPTimeout < minHTTPTimeout || c.HTTPTimeout > maxHTTPTimeout {

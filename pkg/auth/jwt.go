@@ -8,12 +8,13 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/url"
 	"os"
 	"strings"
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
+
+	"github.com/weirmedia/weir/pkg/config"
 )
 
 // hasJWT reports whether tokens can be checked at all.
@@ -32,18 +33,13 @@ func (c *Config) validateJWT() error {
 			errs = append(errs, fmt.Errorf("jwt_secrets[%d]: must have at least %d bytes", i, minSecret))
 		}
 	}
-	if c.JWKS != "" && !isWebURL(c.JWKS) {
+	if c.JWKS != "" && !config.IsWebURL(c.JWKS) {
 		errs = append(errs, errors.New("jwks: must be an http or https URL"))
 	}
 	if c.hasJWT() && c.JWTClaim == "" {
 		errs = append(errs, errors.New("jwt_claim: must not be empty"))
 	}
 	return errors.Join(errs...)
-}
-
-func isWebURL(text string) bool {
-	u, err := url.Parse(text)
-	return err == nil && u.Host != "" && (u.Scheme == "http" || u.Scheme == "https")
 }
 
 // tokens decides about requests with a JSON Web Token.

@@ -4,7 +4,6 @@ package hook
 import (
 	"errors"
 	"fmt"
-	"net/url"
 	"strings"
 	"time"
 	"unicode"
@@ -102,8 +101,7 @@ func (c *Config) Warnings() []string {
 
 // checkURL does not show the URL, which may hold a password.
 func checkURL(key, text string) error {
-	u, err := url.Parse(text)
-	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+	if !config.IsWebURL(text) {
 		return fmt.Errorf("%s: must be an http or https URL", key)
 	}
 	return nil

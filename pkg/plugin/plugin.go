@@ -6,6 +6,7 @@ package plugin
 import (
 	"context"
 	"log/slog"
+	"sync"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -43,6 +44,21 @@ type Service interface {
 	// Close waits until the plugin's connections have ended, and cuts off those
 	// that are left when ctx ends.
 	Close(ctx context.Context) error
+}
+
+// Wait waits for all of group, until ctx ends at most; then it returns ctx's error.
+func Wait(ctx context.Context, group *sync.WaitGroup) error {
+	done := make(chan struct{})
+	go func() {
+		group.Wait()
+		close(done)
+	}()
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // Plugin is a row of the program's table of protocols.

@@ -86,17 +86,10 @@ func (s *service) Close(ctx context.Context) error {
 	for _, v := range left {
 		v.close(reason.Shutdown)
 	}
-	done := make(chan struct{})
-	go func() {
-		s.running.Wait()
-		close(done)
-	}()
-	select {
-	case <-done:
-		return nil
-	case <-ctx.Done():
-		return fmt.Errorf("hls: %w", ctx.Err())
+	if err := plugin.Wait(ctx, &s.running); err != nil {
+		return fmt.Errorf("hls: %w", err)
 	}
+	return nil
 }
 
 // enter lists a muxer that is about to run.

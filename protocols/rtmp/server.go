@@ -181,19 +181,13 @@ func (s *Server) Drain() {
 func (s *Server) Close(ctx context.Context) error {
 	s.Drain()
 	s.each(func(c *conn) { c.shutdown() })
-	done := make(chan struct{})
-	go func() {
-		s.running.Wait()
-		close(done)
-	}()
-	select {
-	case <-done:
+	err := plugin.Wait(ctx, &s.running)
+	if err == nil {
 		return nil
-	case <-ctx.Done():
 	}
 	s.each(func(c *conn) { _ = c.net.Close() })
-	<-done
-	return fmt.Errorf("rtmp: connections cut off: %w", ctx.Err())
+	s.running.Wait()
+	return fmt.Errorf("rtmp: connections cut off: %w", err)
 }
 
 // warnSlowClock tells the operator what a publisher's viewers will notice.

@@ -181,20 +181,13 @@ func (s *Server) Drain() {
 // waits for them and cuts off connections without a session.
 func (s *Server) Close(ctx context.Context) error {
 	s.Drain()
-	done := make(chan struct{})
-	go func() {
-		s.running.Wait()
-		close(done)
-	}()
-	var err error
-	select {
-	case <-done:
-	case <-ctx.Done():
-		err = fmt.Errorf("rtsp: connections cut off: %w", ctx.Err())
+	err := plugin.Wait(ctx, &s.running)
+	if err != nil {
+		err = fmt.Errorf("rtsp: connections cut off: %w", err)
 	}
 	for _, e := range s.endpoints() {
 		e.library.Close()
 	}
-	<-done
+	s.running.Wait()
 	return err
 }

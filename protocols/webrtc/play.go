@@ -96,11 +96,15 @@ func (p *playing) acquire(ctx context.Context) error {
 		return err
 	}
 	p.releases = append(p.releases, release)
-	box := newOutbox(s.udp)
+	var box *outbox
 	p.feed, release, err = rtpfeed.Acquire(ctx, view, key{s}, rtpfeed.Options{
 		Log: s.host.Log, Protocol: protocol, Window: time.Duration(s.config.MaxLag), MaxPayload: maxPayload, BatchAt: batchAt,
 		Carries: carries, Unsent: s.metrics.unsent.Inc,
-		Begin: func([]*rtpfeed.Outlet) (io.Closer, error) { return box, nil }, Flush: box.flush,
+		Begin: func([]*rtpfeed.Outlet) (io.Closer, error) {
+			box = newOutbox(s.udp)
+			return box, nil
+		},
+		Flush: func() { box.flush() },
 	})
 	if err != nil {
 		return err

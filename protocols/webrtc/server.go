@@ -191,16 +191,9 @@ func (s *Server) Drain() {
 // waits for them.
 func (s *Server) Close(ctx context.Context) error {
 	s.Drain()
-	done := make(chan struct{})
-	go func() {
-		s.running.Wait()
-		close(done)
-	}()
-	var err error
-	select {
-	case <-done:
-	case <-ctx.Done():
-		err = fmt.Errorf("webrtc: sessions cut off: %w", ctx.Err())
+	err := plugin.Wait(ctx, &s.running)
+	if err != nil {
+		err = fmt.Errorf("webrtc: sessions cut off: %w", err)
 	}
 	for _, m := range s.muxes {
 		_ = m.Close() // nobody uses it any more
