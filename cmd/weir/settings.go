@@ -22,6 +22,7 @@ type settings struct {
 	delivery deliverySettings
 	limits   limitSettings
 	shutdown shutdownSettings
+	data     dataSettings
 	auth     *auth.Config
 	hooks    *hook.Config
 	http     *httpserver.Config
@@ -51,6 +52,7 @@ func defaultSettings() *settings {
 		},
 		limits:   limitSettings{MaxSessions: 20000, MaxWaiting: 10000},
 		shutdown: shutdownSettings{Timeout: config.Duration(10 * time.Second)},
+		data:     dataSettings{Dir: "data"},
 		auth:     auth.NewConfig(),
 		logLevel: new(slog.LevelVar),
 		hooks:    hook.NewConfig(),
@@ -77,6 +79,7 @@ func (s *settings) sections() []config.Section {
 		config.Section{Name: "limits", Value: &s.limits},
 		config.Section{Name: "auth", Value: s.auth},
 		config.Section{Name: "hooks", Value: s.hooks},
+		config.Section{Name: "data", Value: &s.data},
 		config.Section{Name: "shutdown", Value: &s.shutdown},
 	)
 }
@@ -201,4 +204,18 @@ func (l *limitSettings) Validate() error {
 type shutdownSettings struct {
 	// Timeout is how long sessions may take to end before they are cut off.
 	Timeout config.Duration `yaml:"timeout"`
+}
+
+// dataSettings is the section "data".
+type dataSettings struct {
+	// Dir is the folder of what weir writes. It is made when something is written.
+	Dir string `yaml:"dir"`
+}
+
+// Validate reports a folder that cannot be used.
+func (d *dataSettings) Validate() error {
+	if d.Dir == "" {
+		return errors.New("dir: must name a folder")
+	}
+	return nil
 }
