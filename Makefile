@@ -14,6 +14,7 @@ BENCHSTAT_VERSION := v0.0.0-20260908200009-22c9c6c9d4da
 BENCHSTAT := $(TOOLS)/benchstat-$(BENCHSTAT_VERSION)
 WEB_SOURCES := $(shell find web \( -name node_modules -o -name dist \) -prune -o -type f -not -name '*.go' -print)
 STAGE := test/tools/stage.sh
+CLIENT_TESTS := go run ./test/tools/clienttests
 FUZZ_TIME ?= 20s
 BENCH ?= .
 SOAK ?= 10m
@@ -55,7 +56,7 @@ test: ## install what is missing, then check everything that is quick
 	@$(STAGE) 8m 'unit tests and fuzz corpora, race detector on' env CGO_ENABLED=1 go test -race -timeout 6m ./...
 	@$(STAGE) 2m 'console: types' npm --prefix web run check
 	@$(STAGE) 2m 'console: tests' npm --prefix web test
-	@$(STAGE) 4m 'end to end, quick' go test -tags e2e -count=1 -parallel 4 -timeout 3m -run '^TestQuick' ./test/e2e
+	@$(STAGE) 5m 'end to end, quick' $(CLIENT_TESTS) -- -tags e2e -count=1 -parallel 4 -timeout 3m -run '^TestQuick' -- ./test/e2e
 
 # MEASURING are tests of what browsers show and encode: with the race detector in
 # the server they take long and find no races that others do not.
@@ -65,9 +66,9 @@ MEASURING := ^TestFull(AudioOfBrowsers|WHIPChromium|WHEP(Sync|Silence|Latency|BF
 test-rest: build
 	@$(STAGE) 10m 'install more clients' $(MAKE) clients-all
 	@$(STAGE) 10m 'install ffmpeg 9' go test -tags e2e -count=1 -timeout 590s -run '^TestSetup' ./test/e2e
-	@$(STAGE) 20m 'end to end, every client' go test -tags e2e -count=1 -p 1 -parallel 4 -timeout 19m -run '^TestFull' ./test/e2e ./test/docs ./pkg/transcode
+	@$(STAGE) 23m 'end to end, every client' $(CLIENT_TESTS) -- -tags e2e -count=1 -p 1 -parallel 4 -timeout 20m -run '^TestFull' -- ./test/e2e ./test/docs ./pkg/transcode
 	@$(STAGE) 4m 'race-detecting server' $(MAKE) race-binary
-	@$(STAGE) 17m 'end to end, race detector in the server' env WEIR_BIN=$(CURDIR)/bin/weir-race go test -tags e2e -count=1 -parallel 4 -timeout 16m -skip '$(MEASURING)' ./test/e2e
+	@$(STAGE) 19m 'end to end, race detector in the server' env WEIR_BIN=$(CURDIR)/bin/weir-race $(CLIENT_TESTS) -- -tags e2e -count=1 -parallel 4 -timeout 17m -skip '$(MEASURING)' -- ./test/e2e
 	@$(STAGE) 7m 'soaks of 60 s' env CGO_ENABLED=1 WEIR_SOAK=60s go test -race -count=1 -p 1 -timeout 6m -run '^TestSoak' ./...
 	@$(STAGE) 9m 'fuzz' $(MAKE) fuzz FUZZ_TIME=20000x
 
