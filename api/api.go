@@ -14,6 +14,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/weirmedia/weir/pkg/auth"
+	"github.com/weirmedia/weir/pkg/config"
 	"github.com/weirmedia/weir/pkg/event"
 	"github.com/weirmedia/weir/pkg/httpserver"
 	"github.com/weirmedia/weir/pkg/reason"
@@ -40,6 +41,10 @@ type Options struct {
 	LogLevel *slog.LevelVar
 	// Config returns the configuration in force as YAML, without secrets.
 	Config func() ([]byte, error)
+	// ConfigKeys describes its keys, ConfigETag names its state for headers ETag and
+	// If-Match, quotes included.
+	ConfigKeys func() ([]config.Key, error)
+	ConfigETag func() string
 	// Remote tells where a request comes from, trusted proxies considered.
 	Remote func(*http.Request) netip.AddrPort
 }
@@ -86,6 +91,7 @@ func newEngine(o Options) *gin.Engine {
 	read("/events", a.events)
 	e.POST("/api/v1/auth/explain", a.explain)
 	read("/config", a.getConfig)
+	read("/config/keys", a.listKeys)
 	read("/log", a.getLog)
 	e.PUT("/api/v1/log", a.setLog)
 	read("/sessions/ended", a.listEnded)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/goccy/go-yaml"
 
+	"github.com/weirmedia/weir/pkg/config"
 	"github.com/weirmedia/weir/pkg/event"
 )
 
@@ -157,6 +158,7 @@ func TestOpenAPIDescribesAnswers(t *testing.T) {
 		{"no stream to release", "delete", "/api/v1/streams/{name}", "/api/v1/streams/x", ""},
 		{"nobody to release", "delete", "/api/v1/streams/{name}", "/api/v1/streams/live/gone", ""},
 		{"log", "get", "/api/v1/log", "/api/v1/log", ""},
+		{"keys", "get", "/api/v1/config/keys", "/api/v1/config/keys", ""},
 		{"no level", "put", "/api/v1/log", "/api/v1/log", ""},
 		{"no question", "post", "/api/v1/auth/explain", "/api/v1/auth/explain", ""},
 		{"ended sessions", "get", "/api/v1/sessions/ended", "/api/v1/sessions/ended", ""},
@@ -191,7 +193,7 @@ func TestOpenAPIKnowsEveryField(t *testing.T) {
 	d := loadDocument(t)
 	for schema, value := range map[string]any{
 		"Info": Info{}, "Stream": StreamInfo{}, "Publisher": PublisherInfo{}, "Track": TrackInfo{}, "Session": SessionInfo{}, "EndedSession": EndedInfo{},
-		"Network": NetworkInfo{}, "Question": Question{}, "LogSettings": LogSettings{}, "Explanation": Explanation{}, "Omission": OmissionInfo{}, "Lack": LackInfo{}, "WebRTC": WebRTCInfo{},
+		"Network": NetworkInfo{}, "Question": Question{}, "LogSettings": LogSettings{}, "ConfigKeys": ConfigKeys{}, "ConfigKey": config.Key{}, "Explanation": Explanation{}, "Omission": OmissionInfo{}, "Lack": LackInfo{}, "WebRTC": WebRTCInfo{},
 		"Event": event.Event{}, "Server": ServerInfo{}, "Client": ClientInfo{}, "Lost": event.Lost{},
 	} {
 		var fields []string

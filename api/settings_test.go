@@ -1,12 +1,16 @@
 package api
 
 import (
+	"encoding/json"
 	"errors"
 	"io"
 	"log/slog"
 	"net/http"
+	"reflect"
 	"strings"
 	"testing"
+
+	"github.com/weirmedia/weir/pkg/config"
 )
 
 func TestLogLevel(t *testing.T) {
@@ -36,6 +40,22 @@ func TestConfig(t *testing.T) {
 	}
 	o.Config = func() ([]byte, error) { return nil, errors.New("the disk is on fire") }
 	if w := ask(New(o), "GET", "/api/v1/config"); w.Code != http.StatusInternalServerError || strings.Contains(w.Body.String(), "fire") {
+		t.Errorf("%d %s", w.Code, w.Body)
+	}
+}
+
+func TestConfigKeys(t *testing.T) {
+	o := fixture(t)
+	w := ask(New(o), "GET", "/api/v1/config/keys")
+	var got ConfigKeys
+	if err := json.Unmarshal(w.Body.Bytes(), &got); err != nil || w.Code != http.StatusOK || got.ETag != `"one"` || len(got.Keys) != 2 {
+		t.Fatalf("%d %v %s", w.Code, err, w.Body)
+	}
+	if want, _ := o.ConfigKeys(); !reflect.DeepEqual(got.Keys, want) {
+		t.Errorf("%+v, want %+v", got.Keys, want)
+	}
+	o.ConfigKeys = func() ([]config.Key, error) { return nil, errors.New("the disk is on fire") }
+	if w := ask(New(o), "GET", "/api/v1/config/keys"); w.Code != http.StatusInternalServerError || strings.Contains(w.Body.String(), "fire") {
 		t.Errorf("%d %s", w.Code, w.Body)
 	}
 }

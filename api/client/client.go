@@ -92,6 +92,12 @@ func (c *Client) Explain(ctx context.Context, q api.Question) (answer api.Explan
 	return answer, err
 }
 
+// ConfigKeys returns the configuration in force key by key.
+func (c *Client) ConfigKeys(ctx context.Context) (keys api.ConfigKeys, err error) {
+	err = c.do(ctx, http.MethodGet, "/config/keys", nil, &keys)
+	return keys, err
+}
+
 // do sends a request and reads its answer into answer, unless that is nil.
 func (c *Client) do(ctx context.Context, method, path string, body, answer any) error {
 	var reader io.Reader

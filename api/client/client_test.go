@@ -11,6 +11,7 @@ import (
 
 	"github.com/weirmedia/weir/api"
 	"github.com/weirmedia/weir/pkg/auth"
+	"github.com/weirmedia/weir/pkg/config"
 	"github.com/weirmedia/weir/pkg/httpserver"
 	"github.com/weirmedia/weir/pkg/reason"
 	"github.com/weirmedia/weir/pkg/session"
@@ -36,6 +37,8 @@ func TestClient(t *testing.T) {
 	defer authorizer.Close()
 	server := httptest.NewServer(api.New(api.Options{
 		Version: "v9", Sessions: sessions, Authorizer: authorizer, Remote: httpserver.New(httpserver.Options{}).Remote,
+		ConfigETag: func() string { return `"one"` },
+		ConfigKeys: func() ([]config.Key, error) { return []config.Key{{Key: "log.level", Type: config.TypeText}}, nil },
 		Streams: func() []api.StreamInfo {
 			return []api.StreamInfo{{Name: "live/a b", Publisher: &api.PublisherInfo{Session: publisher}}}
 		},
@@ -64,6 +67,9 @@ func TestClient(t *testing.T) {
 	}
 	if answer, err := c.Explain(ctx, api.Question{Stream: "live/test"}); err != nil || !answer.Allowed {
 		t.Errorf("%+v %v", answer, err)
+	}
+	if keys, err := c.ConfigKeys(ctx); err != nil || keys.ETag != `"one"` || len(keys.Keys) != 1 || keys.Keys[0].Key != "log.level" {
+		t.Errorf("%+v %v", keys, err)
 	}
 	var no *Error
 	if err := c.Kick(ctx, "x/../y"); !errors.As(err, &no) || no.Status != http.StatusNotFound {

@@ -53,7 +53,7 @@ func newApp(s *settings, log *slog.Logger) (*app, error) {
 		token:    auth.NewConsoleToken(),
 	}
 	a.sessions = session.NewRegistry(session.Options{
-		Logger: log, MaxSessions: s.limits.MaxSessions, MaxWaiting: s.limits.MaxWaiting, Observer: a.events.observer(),
+		Logger: log, MaxSessions: s.limits.MaxSessions, MaxWaiting: s.limits.MaxWaiting, MaxViewers: s.stream.maxViewers, Observer: a.events.observer(),
 	})
 	a.events.watch(a.bus, a.sessions)
 	a.delivery.LogTo(log)
@@ -103,7 +103,7 @@ func (a *app) route(s *settings, exposition http.Handler) {
 	a.http.Handle("/api/", api.New(api.Options{
 		Logger: a.log, Version: version, RTMPPort: port(a.rtmp), RTMPSPort: port(a.rtmps), RTSPPort: port(a.rtsp), RTSPSPort: port(a.rtsps), WebRTCPort: port(a.webrtc),
 		Streams:  a.listStreams,
-		Sessions: a.sessions, Events: a.events.hub, Authorizer: a.auth, Remote: a.http.Remote, LogLevel: s.logLevel, Config: s.effective,
+		Sessions: a.sessions, Events: a.events.hub, Authorizer: a.auth, Remote: a.http.Remote, LogLevel: s.logLevel, Config: s.effective, ConfigKeys: s.keys, ConfigETag: s.etag,
 	}))
 	guard := &api.Guard{Authorizer: a.auth, Sessions: a.sessions, Remote: a.http.Remote}
 	a.http.Handle("/metrics", guard.Protect(auth.Metrics, exposition))

@@ -32,10 +32,13 @@ func (f *configFlag) load() (*settings, *config.Report, error) {
 	return s, report, err
 }
 
-type checkCommand struct{ configFlag }
+type checkCommand struct {
+	configFlag
+	All bool `help:"Print everything that is in force."`
+}
 
-// Run prints warnings on standard error and the effective configuration on
-// standard output.
+// Run prints warnings on standard error and, on standard output, what differs from
+// the defaults, or all that is in force.
 func (c *checkCommand) Run(con *console) error {
 	_, report, err := c.load()
 	if err != nil {
@@ -45,9 +48,16 @@ func (c *checkCommand) Run(con *console) error {
 	for _, w := range report.Warnings {
 		fmt.Fprintln(con.err, "warning:", w)
 	}
-	text, err := report.Effective()
+	write := report.Differences
+	if c.All {
+		write = report.Effective
+	}
+	text, err := write()
 	if err != nil {
 		return err
+	}
+	if len(text) == 0 {
+		text = []byte("# every setting has its default\n")
 	}
 	_, err = con.out.Write(text)
 	return err

@@ -20,7 +20,7 @@ var version = "dev"
 type cli struct {
 	Serve    serveCommand    `cmd:"" default:"withargs" help:"Run the server (the default)."`
 	Demo     demoCommand     `cmd:"" help:"Run the server and publish a built-in clip as live/demo."`
-	Check    checkCommand    `cmd:"" help:"Validate the configuration and print what is in force."`
+	Check    checkCommand    `cmd:"" help:"Validate the configuration and print what differs from the defaults."`
 	Hash     hashCommand     `cmd:"" help:"Read a password from standard input and print its hash for auth.users."`
 	Sign     signCommand     `cmd:"" help:"Sign a URL, so that whoever has it may publish or play for a while."`
 	Probe    probeCommand    `cmd:"" help:"Look at a stream: what is in it, how it comes, what is wrong, which browsers play it."`

@@ -36,7 +36,7 @@ func run(con *console, flag configFlag, beside func(ctx context.Context, a *app)
 	if err != nil {
 		return err
 	}
-	s.effective = report.Effective
+	s.effective, s.keys, s.etag = report.Effective, report.Keys, report.ETag
 	log, err := newLogger(con.err, s.log, s.logLevel)
 	if err != nil {
 		return err

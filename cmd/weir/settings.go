@@ -13,6 +13,7 @@ import (
 	"github.com/weirmedia/weir/pkg/hook"
 	"github.com/weirmedia/weir/pkg/httpserver"
 	"github.com/weirmedia/weir/pkg/plugin"
+	"github.com/weirmedia/weir/pkg/streamname"
 )
 
 // settings is the configuration: the program's own sections and the plugins'.
@@ -29,7 +30,9 @@ type settings struct {
 	plugins  []pluginSettings
 
 	logLevel  *slog.LevelVar         // what is logged now
-	effective func() ([]byte, error) // what is in force, as YAML; nil if it was not read
+	effective func() ([]byte, error) // what is in force, as YAML; nil if it was not read, as the next two
+	keys      func() ([]config.Key, error)
+	etag      func() string
 }
 
 type pluginSettings struct {
@@ -86,8 +89,8 @@ func (s *settings) sections() []config.Section {
 
 // logSettings is the section "log".
 type logSettings struct {
-	Level  string `yaml:"level"`  // debug, info, warn, error
-	Format string `yaml:"format"` // text, json
+	Level  string `yaml:"level" help:"'debug', 'info', 'warn' or 'error': the least important lines that are written."`
+	Format string `yaml:"format" help:"'text' or 'json'. The log goes to standard error."`
 }
 
 // Validate reports the first setting that cannot be used.
@@ -112,21 +115,48 @@ func (l *logSettings) level() (level slog.Level, err error) {
 
 // streamSettings is the section "stream"; bus.Limits says what the keys mean.
 type streamSettings struct {
-	Grace          config.Duration `yaml:"grace"`
-	Wait           config.Duration `yaml:"wait"`
-	PublishTimeout config.Duration `yaml:"publish_timeout"`
-	MaxStreams     int             `yaml:"max_streams"`
-	RingBytes      config.ByteSize `yaml:"ring_bytes"`
-	RingDuration   config.Duration `yaml:"ring_duration"`
+	Grace          config.Duration `yaml:"grace" help:"How long a stream outlives its publisher. Viewers stay connected meanwhile and go on if it returns."`
+	Wait           config.Duration `yaml:"wait" help:"How long a player waits for a stream that is not there."`
+	PublishTimeout config.Duration `yaml:"publish_timeout" help:"A publisher that sends no frame for so long is closed. More than '0s'."`
+	MaxViewers     int             `yaml:"max_viewers" help:"Viewers of one stream, those that wait for it included; '0' for as many as come. Viewers of HLS count while 'hls.sessions' is on."`
+	MaxStreams     int             `yaml:"max_streams" help:"Streams at once; at least 1."`
+	RingBytes      config.ByteSize `yaml:"ring_bytes" help:"Frames kept of one stream, at most; at least '1MiB'. A group of pictures that is larger cannot be joined at its key frame."`
+	RingDuration   config.Duration `yaml:"ring_duration" help:"Frames kept of one stream, by age; at least '1s'."`
+	Streams        []streamRule    `yaml:"streams" help:"Other settings for some streams; the first rule that matches wins."`
+}
+
+// streamRule sets some settings for some streams; what is nil is as for all.
+type streamRule struct {
+	streamname.Scope
+	Grace          *config.Duration `yaml:"grace" help:"As 'stream.grace'." example:"0s"`
+	Wait           *config.Duration `yaml:"wait" help:"As 'stream.wait'." example:"1m"`
+	PublishTimeout *config.Duration `yaml:"publish_timeout" help:"As 'stream.publish_timeout'." example:"30s"`
+	MaxViewers     *int             `yaml:"max_viewers" help:"As 'stream.max_viewers'." example:"100"`
+	RingBytes      *config.ByteSize `yaml:"ring_bytes" help:"As 'stream.ring_bytes'." example:"128MiB"`
+	RingDuration   *config.Duration `yaml:"ring_duration" help:"As 'stream.ring_duration'." example:"1m"`
 }
 
 // Validate reports the first setting that cannot be used.
 func (s *streamSettings) Validate() error {
+	if s.MaxStreams < 1 {
+		return fmt.Errorf("max_streams: must be at least 1, is %d", s.MaxStreams)
+	}
+	if err := s.validate(); err != nil {
+		return err
+	}
+	return streamname.CheckRules(s.Streams, func(r streamRule) error { return s.under(r).validate() })
+}
+
+// Warnings names rules without effect.
+func (s *streamSettings) Warnings() []string { return streamname.RuleWarnings(s.Streams) }
+
+// validate checks what a rule can change.
+func (s *streamSettings) validate() error {
 	switch {
 	case s.PublishTimeout <= 0:
 		return errors.New("publish_timeout: must be more than 0s")
-	case s.MaxStreams < 1:
-		return fmt.Errorf("max_streams: must be at least 1, is %d", s.MaxStreams)
+	case s.MaxViewers < 0:
+		return fmt.Errorf("max_viewers: must be at least 0, is %d", s.MaxViewers)
 	case s.RingBytes < 1<<20:
 		return errors.New("ring_bytes: must be at least 1MiB")
 	case s.RingDuration < config.Duration(time.Second):
@@ -135,23 +165,48 @@ func (s *streamSettings) Validate() error {
 	return nil
 }
 
+// under returns what is in force under r.
+func (s *streamSettings) under(r streamRule) *streamSettings {
+	return &streamSettings{
+		Grace: streamname.Or(r.Grace, s.Grace), Wait: streamname.Or(r.Wait, s.Wait),
+		PublishTimeout: streamname.Or(r.PublishTimeout, s.PublishTimeout),
+		MaxViewers:     streamname.Or(r.MaxViewers, s.MaxViewers), MaxStreams: s.MaxStreams,
+		RingBytes: streamname.Or(r.RingBytes, s.RingBytes), RingDuration: streamname.Or(r.RingDuration, s.RingDuration),
+	}
+}
+
+// of returns the settings of a stream.
+func (s *streamSettings) of(stream string) *streamSettings {
+	return s.under(streamname.RuleFor(s.Streams, stream))
+}
+
+// limits returns those of the bus, which asks for those of each stream.
 func (s *streamSettings) limits() bus.Limits {
+	l := s.streamLimits()
+	l.ForStream = func(stream string) bus.Limits { return s.of(stream).streamLimits() }
+	return l
+}
+
+func (s *streamSettings) streamLimits() bus.Limits {
 	l := bus.DefaultLimits()
 	l.Grace, l.Wait, l.PublishTimeout = time.Duration(s.Grace), time.Duration(s.Wait), time.Duration(s.PublishTimeout)
 	l.Streams, l.RingBytes, l.RingDuration = s.MaxStreams, int64(s.RingBytes), time.Duration(s.RingDuration)
 	return l
 }
 
+// maxViewers is how many may watch a stream, 0 for as many as come.
+func (s *streamSettings) maxViewers(stream string) int { return s.of(stream).MaxViewers }
+
 // deliverySettings is the section "delivery"; fanout.Limits says what the keys
 // mean.
 type deliverySettings struct {
-	MaxLag       config.Duration `yaml:"max_lag"`
-	MaxLagBytes  config.ByteSize `yaml:"max_lag_bytes"`
-	StallTimeout config.Duration `yaml:"stall_timeout"`
-	Interval     config.Duration `yaml:"interval"`
-	MaxInterval  config.Duration `yaml:"max_interval"`
-	MaxUnsent    config.ByteSize `yaml:"max_unsent"`
-	SendBuffer   config.ByteSize `yaml:"send_buffer"`
+	MaxLag       config.Duration `yaml:"max_lag" help:"A viewer further behind skips to the newest key frame. At least '500ms'. Watched streams keep as much in memory."`
+	MaxLagBytes  config.ByteSize `yaml:"max_lag_bytes" help:"A viewer further behind in bytes skips likewise; at least '256KiB'."`
+	StallTimeout config.Duration `yaml:"stall_timeout" help:"A viewer that takes no byte for so long, while some wait for it, is closed; over TLS one that takes less than about 64 KiB. At least '1s'."`
+	Interval     config.Duration `yaml:"interval" help:"Time between two sends to the viewers of a stream, whatever the load: longer means less CPU and more delay. '0s' leaves it to the load; '2s' at most."`
+	MaxInterval  config.Duration `yaml:"max_interval" help:"The longest time between two sends that load may lead to. At most '2s'."`
+	MaxUnsent    config.ByteSize `yaml:"max_unsent" help:"Bytes that the system takes for one viewer beyond those on their way ('TCP_NOTSENT_LOWAT'): what comes later waits in weir, where it can be skipped. '16KiB' to '64MiB'."`
+	SendBuffer   config.ByteSize `yaml:"send_buffer" help:"Bytes that the system holds for one viewer in all ('SO_SNDBUF'), '16KiB' to '64MiB', and at most 'net.core.wmem_max'; '0' leaves it to the system."`
 }
 
 // Validate reports the first setting that cannot be used.
@@ -185,8 +240,8 @@ func (d *deliverySettings) limits() fanout.Limits {
 type limitSettings struct {
 	// MaxSessions bounds the sessions of all protocols, MaxWaiting those of them
 	// that wait for their stream.
-	MaxSessions int `yaml:"max_sessions"`
-	MaxWaiting  int `yaml:"max_waiting"`
+	MaxSessions int `yaml:"max_sessions" help:"Publishers and viewers of all protocols together; at least 1."`
+	MaxWaiting  int `yaml:"max_waiting" help:"Players that wait for a stream to appear; at least 1."`
 }
 
 // Validate reports the first setting that cannot be used.
@@ -203,13 +258,13 @@ func (l *limitSettings) Validate() error {
 // shutdownSettings is the section "shutdown".
 type shutdownSettings struct {
 	// Timeout is how long sessions may take to end before they are cut off.
-	Timeout config.Duration `yaml:"timeout"`
+	Timeout config.Duration `yaml:"timeout" help:"After SIGTERM or SIGINT: for sessions to end before they are cut off. A second signal ends weir at once."`
 }
 
 // dataSettings is the section "data".
 type dataSettings struct {
 	// Dir is the folder of what weir writes. It is made when something is written.
-	Dir string `yaml:"dir"`
+	Dir string `yaml:"dir" help:"Folder of what weir keeps: certificates, changes of the configuration. It is made when something is written."`
 }
 
 // Validate reports a folder that cannot be used.

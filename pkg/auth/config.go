@@ -16,34 +16,34 @@ import (
 type Config struct {
 	// Users is who may do what. Once there is one, what no user is allowed is
 	// denied.
-	Users []User `yaml:"users"`
+	Users []User `yaml:"users" help:"Who may do what. Without users, everybody may publish and play."`
 	// URLKeys sign URLs that are good for a while, for publishing or playing one
 	// stream. The first signs; all are accepted.
-	URLKeys []config.Secret `yaml:"url_keys"`
+	URLKeys []config.Secret `yaml:"url_keys" help:"Keys of signed URLs, at least 16 bytes each. The first signs, all are accepted."`
 
 	// JWTSecrets check JSON Web Tokens (RFC 7519) that are signed by HMAC: HS256,
 	// HS384, HS512. JWTKeyFiles are files with public keys in PEM, for RS…, PS… and
 	// ES…; JWKS is the URL of a set of such keys (RFC 7517).
-	JWTSecrets  []config.Secret `yaml:"jwt_secrets"`
-	JWTKeyFiles []string        `yaml:"jwt_key_files"`
-	JWKS        string          `yaml:"jwks"`
+	JWTSecrets  []config.Secret `yaml:"jwt_secrets" help:"Check JSON Web Tokens that are signed by HS256, HS384 or HS512; at least 16 bytes each."`
+	JWTKeyFiles []string        `yaml:"jwt_key_files" help:"Files of public keys or certificates in PEM, for tokens by RS…, PS… and ES…."`
+	JWKS        string          `yaml:"jwks" help:"URL of a set of public keys (RFC 7517), for tokens by RS…, PS… and ES…."`
 	// JWTIssuer and JWTAudience, unless empty, are what iss must be and aud must
 	// hold. JWTClaim names the claim that holds the rules, a list as Allow of User.
-	JWTIssuer   string `yaml:"jwt_issuer"`
-	JWTAudience string `yaml:"jwt_audience"`
-	JWTClaim    string `yaml:"jwt_claim"`
+	JWTIssuer   string `yaml:"jwt_issuer" help:"What 'iss' of a token must be; empty for anything."`
+	JWTAudience string `yaml:"jwt_audience" help:"What 'aud' of a token must hold; empty for anything."`
+	JWTClaim    string `yaml:"jwt_claim" help:"The claim that holds the rules, a list like 'allow' of a user."`
 
 	// HTTPURL is a service of the operator's that is asked by POST about what no
 	// user is allowed; empty for none. HTTPSecret signs what is posted.
-	HTTPURL    string        `yaml:"http_url"`
-	HTTPSecret config.Secret `yaml:"http_secret"`
+	HTTPURL    string        `yaml:"http_url" help:"URL of a service of yours that is asked about what no user is allowed; empty for none."`
+	HTTPSecret config.Secret `yaml:"http_secret" help:"Signs what 'auth.http_url' is asked."`
 	// HTTPTimeout bounds the wait for an answer, HTTPCache is for how long one
 	// without a ttl counts.
-	HTTPTimeout config.Duration `yaml:"http_timeout"`
-	HTTPCache   config.Duration `yaml:"http_cache"`
+	HTTPTimeout config.Duration `yaml:"http_timeout" help:"For the answer of 'auth.http_url'; '100ms' to '30s'."`
+	HTTPCache   config.Duration `yaml:"http_cache" help:"For how long an answer without a 'ttl' counts; up to '24h'."`
 	// HTTPAllowOnFailure lets publishers and players in while the service gives no
 	// answer.
-	HTTPAllowOnFailure bool `yaml:"http_allow_on_failure"`
+	HTTPAllowOnFailure bool `yaml:"http_allow_on_failure" help:"Lets publishers and players in while 'auth.http_url' gives no answer."`
 }
 
 // NewConfig returns the defaults.
@@ -62,21 +62,21 @@ type User struct {
 	// user without any stands for anonymous clients; there may be several of them.
 	// What an anonymous client may do, a client that proved its name may do as
 	// well.
-	Name     string       `yaml:"name"`
-	Password PasswordHash `yaml:"password"`
+	Name     string       `yaml:"name" help:"What the user presents, up to 128 bytes, no colon. A user without name and password stands for everybody." example:"studio"`
+	Password PasswordHash `yaml:"password" help:"As 'weir hash' prints it." example:"$argon2id$v=19$m=19456,t=2,p=1$5hnTGBBUexawe8+SwUs23g$7g8PG3GKTO8eXevgRhjzAh2p5rVitiuHY5a3zBx2DuU"`
 	// Digest lets clients prove the password by Digest authentication. Where there
 	// is no Password, it is used to check passwords as well.
-	Digest HA1    `yaml:"digest"`
-	Allow  []Rule `yaml:"allow"`
+	Digest HA1    `yaml:"digest" help:"As 'weir hash --digest NAME' prints it: lets RTSP clients use Digest authentication."`
+	Allow  []Rule `yaml:"allow" help:"What the user may do."`
 	// Addresses is where the user may come from; empty for anywhere.
-	Addresses config.Prefixes `yaml:"addresses"`
+	Addresses config.Prefixes `yaml:"addresses" help:"Where the user may come from, addresses and ranges; empty for anywhere." example:"[192.0.2.0/24]"`
 }
 
 // Rule allows each of Actions; publish and play on those streams only that one
 // of the patterns matches. Captures match as "*" does.
 type Rule struct {
-	Actions []Action             `yaml:"actions"`
-	Streams []streamname.Pattern `yaml:"streams"`
+	Actions []Action             `yaml:"actions" help:"Any of 'publish', 'play', 'api', 'metrics', 'pprof'." example:"[publish]"`
+	Streams []streamname.Pattern `yaml:"streams" help:"For publish and play: which streams. '*' or '{x}' stands for one segment, '**' for all that follow." example:"['live/**']"`
 }
 
 // maxName bounds the bytes of a user's name; no more is looked at.

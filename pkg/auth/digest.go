@@ -141,6 +141,9 @@ func (h HA1) String() string {
 // Format writes String whatever the verb.
 func (h HA1) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, h.String()) }
 
+// ConfigType implements config.Typed.
+func (HA1) ConfigType() config.Type { return config.TypeSecret }
+
 // MarshalText returns String.
 func (h HA1) MarshalText() ([]byte, error) { return []byte(h.String()), nil }
 

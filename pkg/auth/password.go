@@ -176,6 +176,9 @@ func (h PasswordHash) String() string {
 // Format writes String whatever the verb.
 func (h PasswordHash) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, h.String()) }
 
+// ConfigType implements config.Typed.
+func (PasswordHash) ConfigType() config.Type { return config.TypeSecret }
+
 // MarshalText returns String.
 func (h PasswordHash) MarshalText() ([]byte, error) { return []byte(h.String()), nil }
 

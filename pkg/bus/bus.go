@@ -32,6 +32,18 @@ type Limits struct {
 	RingDuration time.Duration
 	// Linger is how long derived views and formats survive their last user.
 	Linger time.Duration
+	// ForStream returns the limits of one stream, of which those of the bus as a
+	// whole, Streams and ForStream itself, do not count; nil for the same for all. It
+	// is called with locks held and must not block.
+	ForStream func(name string) Limits
+}
+
+// limitsOf returns the limits of one stream.
+func (b *Bus) limitsOf(name string) Limits {
+	if b.limits.ForStream == nil {
+		return b.limits
+	}
+	return b.limits.ForStream(name)
 }
 
 // DefaultLimits returns the limits that weir runs with unless told otherwise.
@@ -173,7 +185,8 @@ func (b *Bus) Await(ctx context.Context, name string) (*Stream, error) {
 	b.mu.Unlock()
 	defer b.forget(name, w)
 
-	timer := time.NewTimer(b.limits.Wait)
+	wait := b.limitsOf(name).Wait
+	timer := time.NewTimer(wait)
 	defer timer.Stop()
 	select {
 	case <-w.ch:
@@ -184,7 +197,7 @@ func (b *Bus) Await(ctx context.Context, name string) (*Stream, error) {
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
-	return nil, reason.Wrap(reason.StreamNotFound, fmt.Errorf("nobody publishes %q (waited %v)", name, b.limits.Wait))
+	return nil, reason.Wrap(reason.StreamNotFound, fmt.Errorf("nobody publishes %q (waited %v)", name, wait))
 }
 
 func (b *Bus) forget(name string, w *arrival) {

@@ -174,6 +174,94 @@ func TestLimitOfStreams(t *testing.T) {
 	b.Close(reason.Shutdown)
 }
 
+// TestLimitsOfOneStream: each stream has its own, all others those of the bus.
+func TestLimitsOfOneStream(t *testing.T) {
+	limits := DefaultLimits()
+	limits.ForStream = func(name string) Limits {
+		l := DefaultLimits()
+		if name == "live/test" {
+			l.Grace, l.Wait, l.PublishTimeout = 2*time.Second, time.Second, 3*time.Second
+			l.RingBytes, l.RingDuration = 10_000, 500*time.Millisecond
+		}
+		return l
+	}
+	publishOther := func(b *Bus) (*Publisher, chan reason.Reason) {
+		c, killed := claim("me")
+		p, err := b.Publish("live/other", c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return p, killed
+	}
+	t.Run("grace", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			b := New(limits)
+			defer b.Close(reason.Shutdown)
+			other, _ := publishOther(b)
+			publish(t, b, "me").Close()
+			other.Close()
+			time.Sleep(2*time.Second + time.Millisecond)
+			synctest.Wait()
+			if b.Stream("live/test") != nil || b.Stream("live/other") == nil {
+				t.Errorf("after 2 s: %v", b.Streams())
+			}
+		})
+	})
+	t.Run("wait", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			b := New(limits)
+			defer b.Close(reason.Shutdown)
+			for name, want := range map[string]time.Duration{"live/test": time.Second, "live/other": limits.Wait} {
+				began := time.Now()
+				_, err := b.Await(t.Context(), name)
+				expectReason(t, err, reason.StreamNotFound)
+				if after := time.Since(began); after != want || !strings.Contains(err.Error(), want.String()) {
+					t.Errorf("%s: waited %v: %v", name, after, err)
+				}
+			}
+		})
+	})
+	t.Run("publish timeout", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			b := New(limits)
+			defer b.Close(reason.Shutdown)
+			other, otherKilled := publishOther(b)
+			p := publish(t, b, "me", video)
+			began := time.Now()
+			time.Sleep(2 * time.Second)
+			p.write(frame(video, 0, true))
+			<-p.killed
+			if after := time.Since(began); after != 5*time.Second {
+				t.Errorf("killed after %v", after)
+			}
+			<-otherKilled
+			if after := time.Since(began); after != limits.PublishTimeout {
+				t.Errorf("the other was killed after %v", after)
+			}
+			p.Close()
+			other.Close()
+		})
+	})
+	t.Run("ring", func(t *testing.T) {
+		b := New(limits)
+		defer b.Close(reason.Shutdown)
+		p := publish(t, b, "me", video)
+		other, _ := publishOther(b)
+		if err := other.SetTrack(video); err != nil {
+			t.Fatal(err)
+		}
+		for i := range 1000 { // one GOP
+			p.write(frame(video, int64(i), i == 0))
+			if err := other.Write(frame(video, int64(i), i == 0)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if a, b := p.Stream().Info().RingBytes, other.Stream().Info().RingBytes; a > 10_000 || b < 100_000 {
+			t.Errorf("the rings hold %d and %d bytes", a, b)
+		}
+	})
+}
+
 func TestClose(t *testing.T) {
 	b := New(DefaultLimits())
 	p := publish(t, b, "me", video)

@@ -152,7 +152,7 @@ func (p *Publisher) settle(f *av.Frame) {
 	if !p.began {
 		p.began, p.firstAt = true, f.DTS
 	}
-	if l := s.layout.Load(); !l.Ready && f.DTS-p.firstAt >= int64(s.bus.limits.Settle) {
+	if l := s.layout.Load(); !l.Ready && f.DTS-p.firstAt >= int64(s.plain.limits.Settle) {
 		s.setLayout(func(l *av.Layout) { l.Ready = true })
 	}
 }
@@ -166,7 +166,7 @@ func (p *Publisher) checkSilence() {
 		return
 	}
 	silent := time.Duration(av.Now() - p.lastFrame.Load())
-	left := s.bus.limits.PublishTimeout - silent
+	left := s.bus.limitsOf(s.name).PublishTimeout - silent
 	if left > 0 {
 		s.arm(left, p.checkSilence)
 		s.mu.Unlock()

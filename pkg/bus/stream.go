@@ -45,7 +45,7 @@ type Stream struct {
 
 func newStream(b *Bus, name string) *Stream {
 	s := &Stream{bus: b, name: name, since: time.Now(), state: Grace}
-	s.plain = newView(s, b.limits)
+	s.plain = newView(s, b.limitsOf(name))
 	s.plain.ring.recycles = true // frames of derived views may be in the plain one too
 	s.layout.Store(&av.Layout{})
 	return s
@@ -82,7 +82,7 @@ func (s *Stream) succeed(c Claim) (p, old *Publisher, err error) {
 	p = &Publisher{stream: s, kill: c.Kill, refresh: c.Refresh}
 	s.pub, s.owner, s.session, s.state = p, c.Owner, c.Session, Live
 	s.timeline.newPublisher()
-	s.arm(s.bus.limits.PublishTimeout, p.checkSilence)
+	s.arm(s.bus.limitsOf(s.name).PublishTimeout, p.checkSilence)
 	p.lastFrame.Store(av.Now())
 	s.note(Published, s.session)
 	return p, old, nil
@@ -103,7 +103,7 @@ func (s *Stream) leave(p *Publisher) {
 		return
 	}
 	s.pub, s.state = nil, Grace
-	s.arm(s.bus.limits.Grace, func() { s.expire(p) })
+	s.arm(s.bus.limitsOf(s.name).Grace, func() { s.expire(p) })
 	s.left = p
 	s.plain.leave(s.settle())
 	s.unpublished()

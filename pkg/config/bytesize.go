@@ -68,3 +68,6 @@ func unitSize(name string) (size int64, ok bool) {
 	}
 	return 0, false
 }
+
+// ConfigType implements Typed.
+func (ByteSize) ConfigType() Type { return TypeSize }

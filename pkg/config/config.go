@@ -3,8 +3,11 @@
 //
 // Each plugin owns a section: a struct with its defaults filled in, whose keys
 // are the yaml tags of its fields. Fields are booleans, numbers, strings, types
-// that marshal to and from text such as Duration, nested structs, lists of
-// scalars and lists of structs.
+// that marshal to and from text such as Duration, pointers to these, which are
+// optional and nil if they are not set, nested structs, lists of scalars and
+// lists of structs. The tag "help" says what a key is for, in a sentence or two
+// with range and unit where 'these' quotes stand around what is to be typed; the
+// tag "example", in structs of lists, shows a value.
 //
 // The file is strict: keys that nobody knows, keys given twice and values that
 // do not fit are errors, all reported together with line and key. Every key
@@ -19,9 +22,11 @@
 package config
 
 import (
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -33,7 +38,9 @@ type Section struct {
 	// Validate() error, Load calls it; the text of its errors starts with the
 	// key, as in "chunk_size: must be 128..65536, is 7". Several errors can be
 	// returned by errors.Join. If it has a method Warnings() []string, Load puts
-	// these into Report.Warnings.
+	// these into Report.Warnings. If it has a method Live() []string, these are its
+	// keys, without the section's name, that change while the program runs; "*"
+	// stands for all.
 	Value any
 }
 
@@ -52,6 +59,8 @@ type LoadOptions struct {
 type validator interface{ Validate() error }
 
 type warner interface{ Warnings() []string }
+
+type liver interface{ Live() []string }
 
 // loader is the state of one Load.
 type loader struct {
@@ -96,7 +105,9 @@ func load(o LoadOptions, data []byte) (*Report, error) {
 	}
 	slices.Sort(l.warnings)
 	l.addSectionWarnings(o.Sections)
-	return &Report{Warnings: l.warnings, root: root, defaults: defaults, origins: l.origins}, nil
+	return &Report{
+		Warnings: l.warnings, root: root, defaults: defaults, origins: l.origins, etag: strconv.Quote(rand.Text()),
+	}, nil
 }
 
 func (l *loader) problem(at Origin, key string, err error) {

@@ -59,7 +59,7 @@ func TestLoadFile(t *testing.T) {
 		t.Errorf("got proxies %v", s.rtmp.Trusted)
 	}
 	wantUsers := []sampleUser{
-		{Name: "cam", Password: "two\nlines", Allow: []sampleRule{{[]string{"publish", "play"}}, {[]string{}}}},
+		{Name: "cam", Password: "two\nlines", Allow: []sampleRule{{Actions: []string{"publish", "play"}}, {Actions: []string{}}}},
 		{Name: "guest"},
 	}
 	if !reflect.DeepEqual(s.auth.Users, wantUsers) {

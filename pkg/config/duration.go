@@ -36,3 +36,6 @@ func (d *Duration) UnmarshalText(text []byte) error {
 	*d = Duration(parsed)
 	return nil
 }
+
+// ConfigType implements Typed.
+func (Duration) ConfigType() Type { return TypeDuration }

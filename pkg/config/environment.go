@@ -16,6 +16,15 @@ func variable(key string) string {
 	return variablePrefix + strings.ToUpper(strings.ReplaceAll(key, ".", "_"))
 }
 
+// variable returns the name of the environment variable that sets e, "" if none
+// does.
+func (e *entry) variable() string {
+	if e.shape == group || e.shape == groups {
+		return ""
+	}
+	return variable(e.key)
+}
+
 // variables returns the entry for each variable. Two keys of one variable are a
 // mistake in Go code.
 func variables(root *entry) (map[string]*entry, error) {

@@ -37,6 +37,16 @@ func FuzzLoad(f *testing.F) {
 		if second := effective(t, report); withoutComments(second) != withoutComments(first) {
 			t.Fatalf("loaded again it differs:\n%s\n%s", first, second)
 		}
+		different, err := report.Differences()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if report, err = newSample().load(string(different)); err != nil {
+			t.Fatalf("the differences do not load: %v\n%s", err, different)
+		}
+		if third := effective(t, report); withoutComments(third) != withoutComments(first) {
+			t.Fatalf("the differences are others:\n%s\n%s", first, third)
+		}
 	})
 }
 

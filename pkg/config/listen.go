@@ -54,3 +54,6 @@ func isPort(s string) bool {
 func notInHost(r rune) bool {
 	return r <= ' ' || r >= 0x7f || strings.ContainsRune(`/\"'@?#`, r)
 }
+
+// ConfigType implements Typed.
+func (Listen) ConfigType() Type { return TypeAddress }

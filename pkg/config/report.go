@@ -3,6 +3,7 @@ package config
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -16,7 +17,13 @@ type Report struct {
 	root     *entry
 	defaults map[string]string // by key, as Effective writes them
 	origins  map[string]Origin
+	etag     string
 }
+
+// ETag names this reading of the configuration: each Load gives another. So it
+// changes with secrets too and says nothing of them. It has the quotes of an HTTP
+// header (RFC 9110, 8.8.3).
+func (r *Report) ETag() string { return r.etag }
 
 // Origin returns where a key such as "rtmp.listen" was set, the zero Origin if
 // it has its default.
@@ -28,21 +35,60 @@ func (r *Report) Origin(key string) Origin { return r.origins[key] }
 // structs that Load filled.
 func (r *Report) Effective() ([]byte, error) {
 	w := &effectiveWriter{report: r}
-	if err := w.entries(r.root.children, "", ""); err != nil {
-		return nil, err
+	err := w.entries(r.root.children, "", "")
+	return w.out.Bytes(), err
+}
+
+// Differences returns of Effective what differs from the defaults: a shorter
+// configuration that means the same. It is empty if nothing differs.
+func (r *Report) Differences() ([]byte, error) {
+	different := map[*entry]bool{}
+	for _, section := range r.root.children {
+		if _, err := r.differs(section, different); err != nil {
+			return nil, err
+		}
 	}
-	return w.out.Bytes(), nil
+	if len(different) == 0 {
+		return nil, nil
+	}
+	w := &effectiveWriter{report: r, only: different}
+	err := w.entries(r.root.children, "", "")
+	return w.out.Bytes(), err
+}
+
+// differs adds e and the entries below it that differ from their defaults, and
+// reports whether there are any.
+func (r *Report) differs(e *entry, all map[*entry]bool) (found bool, err error) {
+	if e.shape != group {
+		text, err := e.text()
+		if err != nil {
+			return false, err
+		}
+		found = r.mark(e, text) != ""
+	}
+	for _, c := range e.children {
+		below, err := r.differs(c, all)
+		if err != nil {
+			return false, err
+		}
+		found = found || below
+	}
+	if found {
+		all[e] = true
+	}
+	return found, nil
 }
 
 type effectiveWriter struct {
-	report *Report
+	report *Report // nil for elements of lists, which have no defaults to compare with
 	out    bytes.Buffer
-	inList bool // elements of lists have no defaults to compare with
+	only   map[*entry]bool // nil for all
 }
 
 // entries writes one entry after the other, the first after lead and the others
 // after indent.
 func (w *effectiveWriter) entries(all []*entry, lead, indent string) error {
+	all = slices.DeleteFunc(slices.Clone(all), func(e *entry) bool { return e.unset() || w.only != nil && !w.only[e] })
 	if len(all) == 0 {
 		w.out.WriteString(lead + "{}\n")
 	}
@@ -69,29 +115,30 @@ func (w *effectiveWriter) value(e *entry, indent string) error {
 	}
 	text, err := e.text()
 	if err != nil {
-		return fmt.Errorf("%s: %w", e.key, err)
+		return err
+	}
+	mark := ""
+	if w.report != nil {
+		mark = w.report.mark(e, text)
 	}
 	if e.shape != groups || e.value.Len() == 0 {
-		w.out.WriteString(" " + text + w.mark(e, text) + "\n")
+		w.out.WriteString(" " + text + mark + "\n")
 		return nil
 	}
-	w.out.WriteString(w.mark(e, text) + "\n" + indentLines(text, indent+"  "))
+	w.out.WriteString(mark + "\n" + indentLines(text, indent+"  "))
 	return nil
 }
 
-// mark returns the comment for a value that is not its default.
-func (w *effectiveWriter) mark(e *entry, text string) string {
-	if w.inList {
-		return ""
-	}
-	was := w.report.defaults[e.key]
-	origin, set := w.report.origins[e.key]
+// mark returns the comment for a value that is not its default, else "".
+func (r *Report) mark(e *entry, text string) string {
+	was := r.defaults[e.key]
+	origin, set := r.origins[e.key]
 	hidden := text == yamlString(Hidden)
 	if text == was && (!hidden || !set) {
 		return ""
 	}
 	var parts []string
-	if !hidden {
+	if !hidden && was != "" {
 		if strings.Contains(was, "\n") {
 			was = "another list"
 		}
@@ -116,7 +163,7 @@ func texts(root *entry) (map[string]string, error) {
 		}
 		text, err := e.text()
 		if err != nil {
-			failed = fmt.Errorf("%s: %w", e.key, err)
+			failed = err
 		}
 		all[e.key] = text
 	})
@@ -126,6 +173,14 @@ func texts(root *entry) (map[string]string, error) {
 // text returns the value of an entry that is not a group. Lists of groups that
 // are not empty take several lines, everything else one.
 func (e *entry) text() (string, error) {
+	text, err := e.valueText()
+	if err != nil {
+		return "", fmt.Errorf("%s: %w", e.key, err)
+	}
+	return text, nil
+}
+
+func (e *entry) valueText() (string, error) {
 	if e.shape == scalar {
 		return scalarText(e.value)
 	}
@@ -146,7 +201,7 @@ func (e *entry) text() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	w := &effectiveWriter{inList: true}
+	w := &effectiveWriter{}
 	for _, item := range items {
 		if err := w.entries(item.children, "- ", "  "); err != nil {
 			return "", err

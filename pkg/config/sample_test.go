@@ -14,7 +14,7 @@ type sampleTLS struct {
 }
 
 type sampleRTMP struct {
-	Listen    Listen    `yaml:"listen"`
+	Listen    Listen    `yaml:"listen" help:"Where to listen."`
 	ChunkSize int       `yaml:"chunk_size"`
 	Timeout   Duration  `yaml:"timeout"`
 	MaxBytes  ByteSize  `yaml:"max_bytes"`
@@ -39,13 +39,18 @@ func (s *sampleRTMP) Validate() error {
 	return errors.Join(errs...)
 }
 
+// Live names keys that change while the program runs.
+func (s *sampleRTMP) Live() []string { return []string{"chunk_size", "tls"} }
+
 type sampleRule struct {
-	Actions []string `yaml:"actions"`
+	Actions []string  `yaml:"actions" help:"What is allowed, such as 'play'." example:"[play]"`
+	Limit   *Duration `yaml:"limit" help:"For how long."`
+	Count   *int      `yaml:"count"`
 }
 
 type sampleUser struct {
 	Name     string       `yaml:"name"`
-	Password Secret       `yaml:"password"`
+	Password Secret       `yaml:"password" help:"Is not shown."`
 	Allow    []sampleRule `yaml:"allow"`
 }
 
@@ -61,6 +66,8 @@ func (s *sampleAuth) Validate() error {
 	}
 	return nil
 }
+
+func (s *sampleAuth) Live() []string { return []string{"*"} }
 
 func (s *sampleAuth) Warnings() []string {
 	var all []string

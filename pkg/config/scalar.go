@@ -11,6 +11,14 @@ import (
 
 // setScalar sets v from text, in the same way for the file and the environment.
 func setScalar(v reflect.Value, text string) error {
+	if v.Kind() == reflect.Pointer {
+		to := reflect.New(v.Type().Elem())
+		if err := setScalar(to.Elem(), text); err != nil {
+			return err
+		}
+		v.Set(to)
+		return nil
+	}
 	if u, ok := v.Addr().Interface().(encoding.TextUnmarshaler); ok {
 		return u.UnmarshalText([]byte(text))
 	}
@@ -48,8 +56,14 @@ func setScalar(v reflect.Value, text string) error {
 	return nil
 }
 
-// scalarText returns v as it is written in YAML.
+// scalarText returns v as it is written in YAML, "" if it is optional and unset.
 func scalarText(v reflect.Value) (string, error) {
+	if v.Kind() == reflect.Pointer {
+		if v.IsNil() {
+			return "", nil
+		}
+		v = v.Elem()
+	}
 	if m, ok := v.Addr().Interface().(encoding.TextMarshaler); ok {
 		text, err := m.MarshalText()
 		return yamlString(string(text)), err

@@ -4,6 +4,7 @@ import (
 	"encoding"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"time"
 )
@@ -25,6 +26,9 @@ type entry struct {
 	shape    shape
 	value    reflect.Value // settable; not valid for the root
 	children []*entry      // of a group
+	help     string        // what it is for, from the tag "help"
+	example  string        // a value that shows how it is written, from the tag "example"
+	live     bool          // changes while the program runs
 }
 
 // maxDepth ends the description of a type that contains itself.
@@ -46,9 +50,23 @@ func describe(sections []Section) (*entry, error) {
 		if err != nil {
 			return nil, err
 		}
+		if l, ok := s.Value.(liver); ok {
+			e.markLive(l.Live())
+		}
 		root.children = append(root.children, e)
 	}
 	return root, nil
+}
+
+// markLive notes which of the entries below a section change while the program
+// runs: those with these names and what is below them.
+func (e *entry) markLive(names []string) {
+	e.walk(func(below *entry) {
+		name := strings.TrimPrefix(below.key, e.key+".")
+		below.live = below != e && slices.ContainsFunc(names, func(live string) bool {
+			return live == "*" || live == name || strings.HasPrefix(name, live+".")
+		})
+	})
 }
 
 func describeValue(parent, name string, v reflect.Value, depth int) (*entry, error) {
@@ -95,6 +113,7 @@ func (e *entry) describeFields(v reflect.Value, depth int) error {
 		if err != nil {
 			return err
 		}
+		child.help, child.example = field.Tag.Get("help"), field.Tag.Get("example")
 		e.children = append(e.children, child)
 	}
 	return nil
@@ -146,7 +165,17 @@ func dotted(parent, name string) string {
 	return parent + "." + name
 }
 
+// unset reports whether e is optional and has no value.
+func (e *entry) unset() bool {
+	return e.shape == scalar && e.value.Kind() == reflect.Pointer && e.value.IsNil()
+}
+
+// isScalar reports whether t is a single value, or a pointer to one, which makes
+// it optional.
 func isScalar(t reflect.Type) bool {
+	if t.Kind() == reflect.Pointer {
+		return t.Elem().Kind() != reflect.Pointer && isScalar(t.Elem())
+	}
 	if reflect.PointerTo(t).Implements(reflect.TypeFor[encoding.TextUnmarshaler]()) {
 		return reflect.PointerTo(t).Implements(reflect.TypeFor[encoding.TextMarshaler]())
 	}

@@ -45,3 +45,6 @@ func (s *Secret) UnmarshalText(text []byte) error {
 	*s = Secret(text)
 	return nil
 }
+
+// ConfigType implements Typed.
+func (Secret) ConfigType() Type { return TypeSecret }

@@ -25,32 +25,32 @@ const (
 // Config is the section "hooks".
 type Config struct {
 	// URL, Secret, Events and Streams are the first receiver, if URL is not empty.
-	URL     string               `yaml:"url"`
-	Secret  config.Secret        `yaml:"secret"`
-	Events  []event.Selector     `yaml:"events"`
-	Streams []streamname.Pattern `yaml:"streams"`
+	URL     string               `yaml:"url" help:"URL of a service of yours that gets events; empty for none."`
+	Secret  config.Secret        `yaml:"secret" help:"Signs the events."`
+	Events  []event.Selector     `yaml:"events" help:"Which events: types, or 'stream.*', 'session.*', 'server.*'. Empty for all."`
+	Streams []streamname.Pattern `yaml:"streams" help:"Patterns of streams whose events it gets; empty for all. '*' or '{x}' stands for one segment, '**' for all that follow."`
 	// Receivers are more of them.
-	Receivers []Receiver `yaml:"receivers"`
+	Receivers []Receiver `yaml:"receivers" help:"More such services, up to 16."`
 	// Timeout bounds the wait for a receiver's answer, Queue the events that wait for
 	// one receiver.
-	Timeout config.Duration `yaml:"timeout"`
-	Queue   int             `yaml:"queue"`
+	Timeout config.Duration `yaml:"timeout" help:"For an answer of any receiver; '100ms' to '30s'."`
+	Queue   int             `yaml:"queue" help:"Events that wait for one of them, about 700 bytes each; 1 to 1000000."`
 	// Heartbeat is the time between two server.heartbeat; 0 for none. Node is the
 	// name of this server in events, empty for that of the host.
-	Heartbeat config.Duration `yaml:"heartbeat"`
-	Node      string          `yaml:"node"`
+	Heartbeat config.Duration `yaml:"heartbeat" help:"Between two 'server.heartbeat'; '0s' for none, else at least '1s'."`
+	Node      string          `yaml:"node" help:"The name of this server in events; empty for that of the host."`
 }
 
 // Receiver is a service that gets events.
 type Receiver struct {
 	// URL is http:// or https://; it is not logged. Secret signs what is posted.
-	URL    string        `yaml:"url"`
-	Secret config.Secret `yaml:"secret"`
+	URL    string        `yaml:"url" help:"As 'hooks.url'." example:"https://example.org/weir"`
+	Secret config.Secret `yaml:"secret" help:"As 'hooks.secret'." example:"shared"`
 	// Events are the types that it gets, Streams the streams on which; empty for all.
-	Events  []event.Selector     `yaml:"events"`
-	Streams []streamname.Pattern `yaml:"streams"`
+	Events  []event.Selector     `yaml:"events" help:"As 'hooks.events'." example:"['stream.*', session.closed]"`
+	Streams []streamname.Pattern `yaml:"streams" help:"As 'hooks.streams'." example:"['live/**']"`
 	// Timeout is as Config.Timeout, and the same if it is 0.
-	Timeout config.Duration `yaml:"timeout"`
+	Timeout config.Duration `yaml:"timeout" help:"As 'hooks.timeout', which counts if this is not set." example:"2s"`
 }
 
 // NewConfig returns the defaults.

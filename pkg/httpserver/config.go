@@ -13,22 +13,22 @@ import (
 type Config struct {
 	// Listen is the address for plain HTTP, TLSListen the one for HTTPS, which
 	// needs Certificate and Key.
-	Listen    config.Listen `yaml:"listen"`
-	TLSListen config.Listen `yaml:"tls_listen"`
+	Listen    config.Listen `yaml:"listen" help:"Plain HTTP."`
+	TLSListen config.Listen `yaml:"tls_listen" help:"HTTPS, beside or instead. Needs 'certificate' and 'key'."`
 	// Certificate (chain) and Key are PEM files, read again when they change.
-	Certificate string `yaml:"certificate"`
-	Key         string `yaml:"key"`
+	Certificate string `yaml:"certificate" help:"PEM file with the certificate and its chain. It is read again when it changes; while the new one cannot be used, the old one stays."`
+	Key         string `yaml:"key" help:"PEM file with the certificate's private key."`
 	// TrustedProxies are the peers whose X-Forwarded-For is believed.
-	TrustedProxies config.Prefixes `yaml:"trusted_proxies"`
+	TrustedProxies config.Prefixes `yaml:"trusted_proxies" help:"Peers whose 'X-Forwarded-For' is believed: addresses and ranges, such as '10.0.0.0/8'."`
 	// AllowOrigin is the origin whose pages may play media: "*" for all, empty
 	// for none but weir's own.
-	AllowOrigin string `yaml:"allow_origin"`
+	AllowOrigin string `yaml:"allow_origin" help:"Whose pages may play media (CORS): '*' for all, one origin such as 'https://example.org', or empty for weir's own console only."`
 	// MaxConnections bounds the open connections of all listeners here, each.
-	MaxConnections int `yaml:"max_connections"`
+	MaxConnections int `yaml:"max_connections" help:"Open connections, of each listener; at least 1."`
 	// HeaderTimeout bounds the TLS handshake and the reading of a request's
 	// header, MaxHeaderBytes its size.
-	HeaderTimeout  config.Duration `yaml:"header_timeout"`
-	MaxHeaderBytes config.ByteSize `yaml:"max_header_bytes"`
+	HeaderTimeout  config.Duration `yaml:"header_timeout" help:"For the TLS handshake, and for a request's header; more than '0s'."`
+	MaxHeaderBytes config.ByteSize `yaml:"max_header_bytes" help:"Of a request's header; '4KiB' to '1MiB'."`
 }
 
 // The bounds of settings. A header below 4 KiB would cut off browsers with a

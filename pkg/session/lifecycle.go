@@ -103,6 +103,11 @@ func (s *Session) leave(end *ending) bool {
 	}
 	delete(r.sessions, s.id)
 	r.order.Remove(s.place)
+	if stream := s.info.Stream; s.info.Action == Play {
+		if r.viewers[stream]--; r.viewers[stream] == 0 {
+			delete(r.viewers, stream)
+		}
+	}
 	s.group.open--
 	s.group.closed.add(end.Counts)
 	s.group.closes[end.Reason]++

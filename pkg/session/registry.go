@@ -20,7 +20,10 @@ type Options struct {
 	// MaxSessions bounds the sessions of all protocols, MaxWaiting those of
 	// them that wait for their stream; 0 or less means no bound.
 	MaxSessions, MaxWaiting int
-	Observer                Observer
+	// MaxViewers returns the bound on the players of one stream, those that wait for
+	// it included, in the same way; nil for none.
+	MaxViewers func(stream string) int
+	Observer   Observer
 }
 
 // Registry lists the sessions of every protocol, limits them, ends them and
@@ -35,6 +38,7 @@ type Registry struct {
 	sessions map[string]*Session
 	order    *list.List // of the same sessions, oldest first
 	waiting  int
+	viewers  map[string]int // players of each stream that has any
 	groups   map[groupKey]*group
 	refused  map[refusalKey]uint64
 	history  history
@@ -55,6 +59,7 @@ func NewRegistry(o Options) *Registry {
 		refusals: newLineLimit(),
 		sessions: make(map[string]*Session),
 		order:    list.New(),
+		viewers:  make(map[string]int),
 		groups:   make(map[groupKey]*group),
 		refused:  make(map[refusalKey]uint64),
 		empty:    make(chan struct{}),
@@ -85,6 +90,10 @@ func (r *Registry) Open(info Info, kill func(reason.Reason)) (*Session, error) {
 }
 
 func (r *Registry) enter(s *Session) (Snapshot, error) {
+	viewers := 0
+	if s.info.Action == Play && r.options.MaxViewers != nil {
+		viewers = r.options.MaxViewers(s.info.Stream)
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.stopping {
@@ -92,6 +101,12 @@ func (r *Registry) enter(s *Session) (Snapshot, error) {
 	}
 	if limit := r.options.MaxSessions; limit > 0 && len(r.sessions) >= limit {
 		return Snapshot{}, reason.Wrap(reason.LimitReached, fmt.Errorf("all %d sessions are in use", limit))
+	}
+	if s.info.Action == Play {
+		if viewers > 0 && r.viewers[s.info.Stream] >= viewers {
+			return Snapshot{}, reason.Wrap(reason.LimitReached, fmt.Errorf("%d players watch %q already (stream.max_viewers)", viewers, s.info.Stream))
+		}
+		r.viewers[s.info.Stream]++
 	}
 	s.id = r.newID()
 	s.group = r.group(s.info)

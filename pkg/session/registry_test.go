@@ -145,6 +145,38 @@ func TestLimits(t *testing.T) {
 	open(t, r, viewer("e"), ignore)
 }
 
+func TestLimitOfViewers(t *testing.T) {
+	r := session.NewRegistry(session.Options{MaxViewers: func(stream string) int {
+		return map[string]int{"few": 2, "one": 1}[stream]
+	}})
+	publisher := viewer("few")
+	publisher.Action = session.Publish
+	open(t, r, publisher, ignore) // is no viewer
+	open(t, r, viewer("few"), ignore)
+	waiting := open(t, r, viewer("few"), ignore)
+	if err := waiting.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	refused := func(stream string) {
+		t.Helper()
+		_, err := r.Open(viewer(stream), ignore)
+		if reason.Of(err, "") != reason.LimitReached || !strings.Contains(err.Error(), "max_viewers") {
+			t.Errorf("one more viewer of %s: %v", stream, err)
+		}
+	}
+	refused("few")
+	refused("few")
+	open(t, r, viewer("one"), ignore)
+	refused("one")
+	for range 10 {
+		open(t, r, viewer("many"), ignore)
+	}
+	waiting.Close(reason.StreamNotFound, nil)
+	waiting.Close(reason.StreamNotFound, nil) // counts once
+	open(t, r, viewer("few"), ignore)
+	refused("few")
+}
+
 func TestViewers(t *testing.T) {
 	r := session.NewRegistry(session.Options{})
 	open(t, r, session.Info{Protocol: "rtmp", Action: session.Publish, Stream: "a"}, ignore)

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 
 	"github.com/weirmedia/weir/pkg/bus"
+	"github.com/weirmedia/weir/pkg/streamname"
 	"github.com/weirmedia/weir/pkg/transcode"
 )
 
@@ -14,7 +15,7 @@ func (c *Config) always() bool {
 		return true
 	}
 	for _, r := range c.Streams {
-		if r.Mode == Always {
+		if streamname.Or(r.Mode, c.Mode) == Always {
 			return true
 		}
 	}

@@ -13,40 +13,40 @@ import (
 // Config is the section "hls".
 type Config struct {
 	// Enabled serves /NAME/index.m3u8 and what is below /NAME/~hls/.
-	Enabled bool `yaml:"enabled"`
+	Enabled bool `yaml:"enabled" help:"Serve '/NAME/index.m3u8' and what is below '/NAME/~hls/'."`
 	// Mode says when segments are made.
-	Mode Mode `yaml:"mode"`
+	Mode Mode `yaml:"mode" help:"'demand' makes segments while somebody watches, 'always' from the stream's beginning on, so that the first viewer finds a full playlist."`
 	// Format is that of viewers who ask for none, and of what Mode Always makes.
-	Format segment.Format `yaml:"format"`
+	Format segment.Format `yaml:"format" help:"'fmp4' or 'ts': for viewers that ask for none, and for 'always'."`
 	// LowLatency lists parts and lets playlists be waited for.
-	LowLatency bool `yaml:"low_latency"`
+	LowLatency bool `yaml:"low_latency" help:"List parts and let playlists be waited for. Players that do not know that are not disturbed."`
 	// SegmentDuration is how long a segment is at least; it ends at the next key
 	// frame. MaxSegmentDuration is how long it may become for want of one.
-	SegmentDuration    config.Duration `yaml:"segment_duration"`
-	MaxSegmentDuration config.Duration `yaml:"max_segment_duration"`
+	SegmentDuration    config.Duration `yaml:"segment_duration" help:"A segment ends at the first key frame after so long; '1s' to '30s'."`
+	MaxSegmentDuration config.Duration `yaml:"max_segment_duration" help:"If no key frame comes for so long, it ends without; 'hls.segment_duration' to '30s'."`
 	// PartDuration is about how long a part is.
-	PartDuration config.Duration `yaml:"part_duration"`
+	PartDuration config.Duration `yaml:"part_duration" help:"Of a part, about; '100ms' to '1s'."`
 	// Window is how many segments a playlist has at least.
-	Window int `yaml:"window"`
+	Window int `yaml:"window" help:"Segments in a playlist, at least; '3' to '100'. There are always three target durations."`
 	// MaxBytes bounds what is kept of one stream in one format.
-	MaxBytes config.ByteSize `yaml:"max_bytes"`
+	MaxBytes config.ByteSize `yaml:"max_bytes" help:"Kept of one stream in one format, at most; at least '1MiB'."`
 	// Sessions says whether viewers are sessions: "on" or "off".
-	Sessions Sessions `yaml:"sessions"`
+	Sessions Sessions `yaml:"sessions" help:"'on' or 'off': whether viewers are sessions. Off, playlists are the same for all, for caches."`
 	// MaxBlocked bounds the requests that wait for something to be made.
-	MaxBlocked int `yaml:"max_blocked"`
+	MaxBlocked int `yaml:"max_blocked" help:"Requests that wait for a stream, a playlist or a part; at least 1."`
 	// StallTimeout is for how long a viewer may take no byte of an answer.
-	StallTimeout config.Duration `yaml:"stall_timeout"`
+	StallTimeout config.Duration `yaml:"stall_timeout" help:"A viewer that takes no 64 KiB of an answer in so long is cut off. At least '1s'."`
 	// Streams holds other settings for some streams; the first that matches wins.
-	Streams []Rule `yaml:"streams"`
+	Streams []Rule `yaml:"streams" help:"Other settings for some streams; the first rule that matches wins."`
 }
 
-// Rule sets some settings for some streams. What is zero is as for all.
+// Rule sets some settings for some streams; what is nil is as for all.
 type Rule struct {
-	Streams            []streamname.Pattern `yaml:"streams"`
-	Mode               Mode                 `yaml:"mode"`
-	SegmentDuration    config.Duration      `yaml:"segment_duration"`
-	MaxSegmentDuration config.Duration      `yaml:"max_segment_duration"`
-	Window             int                  `yaml:"window"`
+	streamname.Scope
+	Mode               *Mode            `yaml:"mode" help:"As 'hls.mode'." example:"always"`
+	SegmentDuration    *config.Duration `yaml:"segment_duration" help:"As 'hls.segment_duration'." example:"4s"`
+	MaxSegmentDuration *config.Duration `yaml:"max_segment_duration" help:"As 'hls.max_segment_duration'." example:"12s"`
+	Window             *int             `yaml:"window" help:"As 'hls.window'." example:"10"`
 }
 
 // Mode says when a stream's segments are made: while somebody asks for them, or
@@ -136,16 +136,11 @@ func (c *Config) Validate() error {
 	case c.StallTimeout < config.Duration(time.Second):
 		return errors.New("stall_timeout: must be at least 1s")
 	}
-	for i, r := range c.Streams {
-		if len(r.Streams) == 0 {
-			return fmt.Errorf("streams[%d].streams: needs at least one pattern", i)
-		}
-		if err := c.settings(r).validate(); err != nil {
-			return fmt.Errorf("streams[%d].%w", i, err)
-		}
-	}
-	return nil
+	return streamname.CheckRules(c.Streams, func(r Rule) error { return c.settings(r).validate() })
 }
+
+// Warnings names rules without effect.
+func (c *Config) Warnings() []string { return streamname.RuleWarnings(c.Streams) }
 
 // settings are those of one stream.
 type settings struct {
@@ -168,30 +163,15 @@ func (s settings) validate() error {
 
 // settings returns what is in force under r.
 func (c *Config) settings(r Rule) settings {
-	s := settings{c.Mode, time.Duration(c.SegmentDuration), time.Duration(c.MaxSegmentDuration), c.Window}
-	if r.Mode != "" {
-		s.mode = r.Mode
+	return settings{
+		mode:       streamname.Or(r.Mode, c.Mode),
+		segment:    time.Duration(streamname.Or(r.SegmentDuration, c.SegmentDuration)),
+		maxSegment: time.Duration(streamname.Or(r.MaxSegmentDuration, c.MaxSegmentDuration)),
+		window:     streamname.Or(r.Window, c.Window),
 	}
-	if r.SegmentDuration != 0 {
-		s.segment = time.Duration(r.SegmentDuration)
-	}
-	if r.MaxSegmentDuration != 0 {
-		s.maxSegment = time.Duration(r.MaxSegmentDuration)
-	}
-	if r.Window != 0 {
-		s.window = r.Window
-	}
-	return s
 }
 
 // of returns the settings of a stream.
 func (c *Config) of(stream string) settings {
-	for _, r := range c.Streams {
-		for _, p := range r.Streams {
-			if _, ok := p.Match(stream); ok {
-				return c.settings(r)
-			}
-		}
-	}
-	return c.settings(Rule{})
+	return c.settings(streamname.RuleFor(c.Streams, stream))
 }

@@ -21,12 +21,16 @@ func patterns(t *testing.T, texts ...string) (out []streamname.Pattern) {
 	return out
 }
 
+func scope(t *testing.T, texts ...string) streamname.Scope {
+	return streamname.Scope{Streams: patterns(t, texts...)}
+}
+
 func TestValidate(t *testing.T) {
 	rule := func(change func(*Rule)) func(*Config) {
 		return func(c *Config) {
-			r := Rule{Streams: patterns(t, "cam/**")}
+			r := Rule{Scope: scope(t, "cam/**")}
 			change(&r)
-			c.Streams = []Rule{{Streams: patterns(t, "live/*"), Window: 4}, r}
+			c.Streams = []Rule{{Scope: scope(t, "live/*"), Window: new(4)}, r}
 		}
 	}
 	tests := []struct {
@@ -43,10 +47,10 @@ func TestValidate(t *testing.T) {
 		{"bytes", func(c *Config) { c.MaxBytes = 1 }, "max_bytes:"},
 		{"blocked", func(c *Config) { c.MaxBlocked = 0 }, "max_blocked:"},
 		{"stall", func(c *Config) { c.StallTimeout = 0 }, "stall_timeout:"},
-		{"good rule", rule(func(r *Rule) { r.Window = 50 }), ""},
+		{"good rule", rule(func(r *Rule) { r.Window = new(50) }), ""},
 		{"rule without pattern", rule(func(r *Rule) { r.Streams = nil }), "streams[1].streams:"},
-		{"rule with a bad window", rule(func(r *Rule) { r.Window = 1 }), "streams[1].window:"},
-		{"rule with a segment beyond the longest", rule(func(r *Rule) { r.SegmentDuration = seconds(10) }), "streams[1].max_segment_duration:"},
+		{"rule with a bad window", rule(func(r *Rule) { r.Window = new(1) }), "streams[1].window:"},
+		{"rule with a segment beyond the longest", rule(func(r *Rule) { r.SegmentDuration = new(seconds(10)) }), "streams[1].max_segment_duration:"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -63,8 +67,8 @@ func TestValidate(t *testing.T) {
 func TestRules(t *testing.T) {
 	c := defaults()
 	c.Streams = []Rule{
-		{Streams: patterns(t, "cam/*/low", "x"), Mode: Always},
-		{Streams: patterns(t, "cam/**"), SegmentDuration: seconds(4), MaxSegmentDuration: seconds(12), Window: 9},
+		{Scope: scope(t, "cam/*/low", "x"), Mode: new(Always)},
+		{Scope: scope(t, "cam/**"), SegmentDuration: new(seconds(4)), MaxSegmentDuration: new(seconds(12)), Window: new(9)},
 	}
 	all := settings{Demand, 2 * time.Second, 6 * time.Second, 6}
 	tests := map[string]settings{

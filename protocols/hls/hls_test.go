@@ -252,7 +252,7 @@ func TestAwait(t *testing.T) {
 // TestAlways: segments are there before anybody asks.
 func TestAlways(t *testing.T) {
 	c := defaults()
-	c.Streams = []Rule{{Streams: patterns(t, "live/*"), Mode: Always, SegmentDuration: seconds(1), Window: 3}}
+	c.Streams = []Rule{{Scope: scope(t, "live/*"), Mode: new(Always), SegmentDuration: new(seconds(1)), Window: new(3)}}
 	r := newRig(t, options{config: c, grace: 50 * time.Millisecond})
 	s := r.publish(25)
 	s.play(10)

@@ -16,7 +16,7 @@ import (
 // Config is the section "httpflv".
 type Config struct {
 	// Enabled serves /NAME.flv on the HTTP listeners.
-	Enabled bool `yaml:"enabled"`
+	Enabled bool `yaml:"enabled" help:"Serve '/NAME.flv'."`
 }
 
 var _ plugin.Config = (*Config)(nil)

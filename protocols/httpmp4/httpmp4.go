@@ -17,7 +17,7 @@ import (
 // Config is the section "httpmp4".
 type Config struct {
 	// Enabled serves /NAME.mp4 on the HTTP listeners.
-	Enabled bool `yaml:"enabled"`
+	Enabled bool `yaml:"enabled" help:"Serve '/NAME.mp4'."`
 }
 
 var _ plugin.Config = (*Config)(nil)

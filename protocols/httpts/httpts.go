@@ -15,7 +15,7 @@ import (
 // Config is the section "httpts".
 type Config struct {
 	// Enabled serves /NAME.ts on the HTTP listeners.
-	Enabled bool `yaml:"enabled"`
+	Enabled bool `yaml:"enabled" help:"Serve '/NAME.ts'."`
 }
 
 var _ plugin.Config = (*Config)(nil)

@@ -1,9 +1,11 @@
 package rtmp
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
+	"github.com/weirmedia/weir/pkg/streamname"
 	"github.com/weirmedia/weir/pkg/transcode"
 	"github.com/weirmedia/weir/remux/flv"
 )
@@ -12,18 +14,27 @@ import (
 // else that of the configuration; what they cannot choose is refused.
 func TestPlayAudio(t *testing.T) {
 	const g711, enhanced, opus = 7 << 4, 9 << 4, "Opus"
+	pattern, err := streamname.ParsePattern("live/*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	scope := streamname.Scope{Streams: []streamname.Pattern{pattern}}
+	asOpus := Rule{Scope: scope, Audio: new(transcode.AsOpus)}
 	for _, c := range []struct {
 		preset transcode.Choice
+		rule   Rule
 		query  string
 		opus   bool
 	}{
-		{transcode.Copy, "", false},
-		{transcode.Copy, "?audio=opus", true},
-		{transcode.AsOpus, "", true},
-		{transcode.AsOpus, "?audio=copy", false},
+		{transcode.Copy, Rule{Scope: scope}, "", false},
+		{transcode.Copy, Rule{Scope: scope}, "?audio=opus", true},
+		{transcode.AsOpus, Rule{Scope: scope}, "", true},
+		{transcode.AsOpus, Rule{Scope: scope}, "?audio=copy", false},
+		{transcode.Copy, asOpus, "", true},
+		{transcode.Copy, asOpus, "?audio=copy", false},
 	} {
-		t.Run(string(c.preset)+c.query, func(t *testing.T) {
-			s := startServer(t, func(config *Config) { config.Audio = c.preset })
+		t.Run(fmt.Sprint(c.preset, c.rule.Audio != nil, c.query), func(t *testing.T) {
+			s := startServer(t, func(config *Config) { config.Audio, config.Streams = c.preset, []Rule{c.rule} })
 			publisher := s.publish(t, "live/test")
 			for i := range uint32(20) {
 				body := append([]byte{g711 | 2}, make([]byte, 160)...)
@@ -45,7 +56,7 @@ func TestPlayAudio(t *testing.T) {
 		})
 	}
 	s := startServer(t, nil)
-	_, err := Play(testContext(t), s.url("live/test?audio=flac"), ClientOptions{})
+	_, err = Play(testContext(t), s.url("live/test?audio=flac"), ClientOptions{})
 	if err == nil || !strings.Contains(err.Error(), "must be aac, opus or copy") {
 		t.Errorf("refused with %v", err)
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/weirmedia/weir/pkg/config"
 	"github.com/weirmedia/weir/pkg/plugin"
+	"github.com/weirmedia/weir/pkg/streamname"
 	"github.com/weirmedia/weir/pkg/transcode"
 	"github.com/weirmedia/weir/remux/rtmpchunk"
 )
@@ -15,27 +16,35 @@ import (
 type Config struct {
 	// Listen is the address for plain RTMP, TLSListen the one for RTMPS, which is
 	// open if there are Certificate and Key.
-	Listen    config.Listen `yaml:"listen"`
-	TLSListen config.Listen `yaml:"tls_listen"`
+	Listen    config.Listen `yaml:"listen" help:"Publishers and players."`
+	TLSListen config.Listen `yaml:"tls_listen" help:"RTMPS: the same over TLS. Open only if there are 'certificate' and 'key'."`
 	// Certificate (chain) and Key are PEM files, read again when they change.
-	Certificate string `yaml:"certificate"`
-	Key         string `yaml:"key"`
+	Certificate string `yaml:"certificate" help:"PEM file with the certificate and its chain. It is read again when it changes; while the new one cannot be used, the old one stays."`
+	Key         string `yaml:"key" help:"PEM file with the certificate's private key."`
 	// ChunkSize is the size in bytes of the chunks that are sent.
-	ChunkSize int `yaml:"chunk_size"`
+	ChunkSize int `yaml:"chunk_size" help:"Bytes of the chunks that are sent; '128' to '65536'. Larger chunks mean fewer headers."`
 	// Audio is how players get their audio whose stream key does not say it.
-	Audio transcode.Choice `yaml:"audio"`
+	Audio transcode.Choice `yaml:"audio" help:"Sound of players whose stream key does not say it: 'copy' as it was published, 'aac' or 'opus' transcoded."`
 	// HandshakeTimeout bounds the time from connecting to the first publish or
 	// play, and the time without one later on.
-	HandshakeTimeout config.Duration `yaml:"handshake_timeout"`
+	HandshakeTimeout config.Duration `yaml:"handshake_timeout" help:"From connecting to the first publish or play, and for a connection that has stopped doing either."`
 	// ReadInterval is the time between two reads from a publisher while there
 	// are many of them; 0 reads everything at once.
-	ReadInterval config.Duration `yaml:"read_interval"`
+	ReadInterval config.Duration `yaml:"read_interval" help:"Time between two reads from a publisher, above 4,000 reads a second and processor: each frame may wait that long. '0s' to '100ms'; '0s' reads everything at once."`
 	// MaxConnections bounds the open connections of the two listeners, each.
-	MaxConnections int `yaml:"max_connections"`
+	MaxConnections int `yaml:"max_connections" help:"Open connections, of each listener; at least 1."`
 	// MaxMessage bounds the payload of one received message, MaxChunkStreams
 	// the chunk streams of one connection.
-	MaxMessage      config.ByteSize `yaml:"max_message"`
-	MaxChunkStreams int             `yaml:"max_chunk_streams"`
+	MaxMessage      config.ByteSize `yaml:"max_message" help:"Of one received message: the largest key frame. '64KiB' to '16777215'."`
+	MaxChunkStreams int             `yaml:"max_chunk_streams" help:"Chunk streams of one connection; at least 8."`
+	// Streams holds other settings for some streams; the first that matches wins.
+	Streams []Rule `yaml:"streams" help:"Other settings for some streams; the first rule that matches wins."`
+}
+
+// Rule sets some settings for some streams; what is nil is as for all.
+type Rule struct {
+	streamname.Scope
+	Audio *transcode.Choice `yaml:"audio" help:"As 'rtmp.audio'." example:"aac"`
 }
 
 var _ plugin.Config = (*Config)(nil)
@@ -89,7 +98,16 @@ func (c *Config) Validate() error {
 	case c.MaxChunkStreams < 8:
 		return fmt.Errorf("max_chunk_streams: must be at least 8, as encoders use so many, is %d", c.MaxChunkStreams)
 	}
-	return nil
+	return streamname.CheckRules(c.Streams, func(Rule) error { return nil })
+}
+
+// Warnings names rules without effect.
+func (c *Config) Warnings() []string { return streamname.RuleWarnings(c.Streams) }
+
+// audio is how players of a stream get their audio whose stream key does not say
+// it.
+func (c *Config) audio(stream string) transcode.Choice {
+	return streamname.Or(streamname.RuleFor(c.Streams, stream).Audio, c.Audio)
 }
 
 // Start implements plugin.Config.

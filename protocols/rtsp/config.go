@@ -13,24 +13,24 @@ import (
 type Config struct {
 	// Listen is the address for plain RTSP, TLSListen the one for RTSPS, which is
 	// open if there are Certificate and Key.
-	Listen    config.Listen `yaml:"listen"`
-	TLSListen config.Listen `yaml:"tls_listen"`
+	Listen    config.Listen `yaml:"listen" help:"Publishers and players."`
+	TLSListen config.Listen `yaml:"tls_listen" help:"RTSPS: the same over TLS. Open only if there are 'certificate' and 'key'."`
 	// UDPListen is the address for RTP by UDP, of an even port; RTCP has the one
 	// after it. Only plain RTSP uses them.
-	UDPListen config.Listen `yaml:"udp_listen"`
+	UDPListen config.Listen `yaml:"udp_listen" help:"RTP by UDP, of an even port; RTCP has the next. 'off' leaves TCP."`
 	// Certificate (chain) and Key are PEM files, read again when they change.
-	Certificate string `yaml:"certificate"`
-	Key         string `yaml:"key"`
+	Certificate string `yaml:"certificate" help:"PEM file with the certificate and its chain. It is read again when it changes; while the new one cannot be used, the old one stays."`
+	Key         string `yaml:"key" help:"PEM file with the certificate's private key."`
 	// HandshakeTimeout bounds the time from connecting to the first PLAY or
 	// RECORD, and the time without a session later on.
-	HandshakeTimeout config.Duration `yaml:"handshake_timeout"`
+	HandshakeTimeout config.Duration `yaml:"handshake_timeout" help:"From connecting to the first PLAY or RECORD, and for a connection whose session has ended."`
 	// MaxLag is how far a player may fall behind before it skips to the newest
 	// key frame.
-	MaxLag config.Duration `yaml:"max_lag"`
+	MaxLag config.Duration `yaml:"max_lag" help:"A player further behind skips to the newest key frame. '500ms' to '1m'."`
 	// WriteQueue is how many packets wait for one player's socket.
-	WriteQueue int `yaml:"write_queue"`
+	WriteQueue int `yaml:"write_queue" help:"Packets that wait for one player's socket; a power of two, '64' to '8192'."`
 	// MaxConnections bounds the open connections of the two listeners, each.
-	MaxConnections int `yaml:"max_connections"`
+	MaxConnections int `yaml:"max_connections" help:"Open connections, of each listener; at least 1."`
 }
 
 var _ plugin.Config = (*Config)(nil)

@@ -9,57 +9,67 @@ import (
 
 	"github.com/weirmedia/weir/pkg/config"
 	"github.com/weirmedia/weir/pkg/plugin"
+	"github.com/weirmedia/weir/pkg/streamname"
 )
 
 // Config is the section "webrtc".
 type Config struct {
 	// Listen is the address of the one port for media, by UDP and (if TCP) by
 	// ICE-TCP.
-	Listen config.Listen `yaml:"listen"`
-	TCP    bool          `yaml:"tcp"`
+	Listen config.Listen `yaml:"listen" help:"Media, by UDP and TCP."`
+	TCP    bool          `yaml:"tcp" help:"Media by TCP too, for clients that UDP does not reach."`
 	// Hosts are addresses or names under which clients reach the port, beside the
 	// one that they used for HTTP. Interfaces adds the addresses of this machine's
 	// interfaces.
-	Hosts      []string `yaml:"hosts"`
-	Interfaces bool     `yaml:"interfaces"`
+	Hosts      []string `yaml:"hosts" help:"Addresses or names by which clients reach the port, beside the one that they used for HTTP."`
+	Interfaces bool     `yaml:"interfaces" help:"Name the addresses of the interfaces too."`
 	// STUN is a server, HOST:PORT, which tells how others see the port for UDP, so
 	// that clients hear of that address too. Empty for none.
-	STUN string `yaml:"stun"`
+	STUN string `yaml:"stun" help:"'HOST:PORT' of a STUN server that tells how others see the port for UDP, behind a translator of addresses."`
 	// ICEServers are given to clients.
-	ICEServers []ICEServer `yaml:"ice_servers"`
+	ICEServers []ICEServer `yaml:"ice_servers" help:"STUN and TURN servers for clients."`
 	// ConnectTimeout bounds the time from an offer until media can flow, and an
 	// outage later on.
-	ConnectTimeout config.Duration `yaml:"connect_timeout"`
+	ConnectTimeout config.Duration `yaml:"connect_timeout" help:"From an offer until media can flow, and of an outage after the first 5 s. '1s' to '5m'."`
 	// KeyframeInterval is how often publishers are asked for a key frame; 0 for
 	// only when a viewer needs one.
-	KeyframeInterval config.Duration `yaml:"keyframe_interval"`
+	KeyframeInterval config.Duration `yaml:"keyframe_interval" help:"How often publishers are asked for a key frame, at least '500ms'; '0s' for only when somebody needs one."`
 	// MaxLag is how far a player may fall behind before it skips to the newest key
 	// frame.
-	MaxLag config.Duration `yaml:"max_lag"`
+	MaxLag config.Duration `yaml:"max_lag" help:"A player further behind skips to the newest key frame. '500ms' to '1m'."`
 	// MinPlayoutDelay and MaxPlayoutDelay are the bounds between which players are
 	// told to delay pictures, in steps of 10 ms up to 40.95 s. With a MaxPlayoutDelay
 	// of 0 they are told nothing.
-	MinPlayoutDelay config.Duration `yaml:"min_playout_delay"`
-	MaxPlayoutDelay config.Duration `yaml:"max_playout_delay"`
+	MinPlayoutDelay config.Duration `yaml:"min_playout_delay" help:"Browsers are told to delay pictures by this at least. Up to 'webrtc.max_playout_delay'."`
+	MaxPlayoutDelay config.Duration `yaml:"max_playout_delay" help:"Browsers are told to delay pictures by this at most; up to '40.95s'; '0s' for no word about it."`
 	// MaxSessions bounds publishers and players together, MaxConnecting those of
 	// them that have not connected yet, MaxConnectingPerAddress those from one
 	// address (IPv6: from one network of 64 bits).
-	MaxSessions             int `yaml:"max_sessions"`
-	MaxConnecting           int `yaml:"max_connecting"`
-	MaxConnectingPerAddress int `yaml:"max_connecting_per_address"`
+	MaxSessions             int `yaml:"max_sessions" help:"Publishers and players together; at least 1."`
+	MaxConnecting           int `yaml:"max_connecting" help:"Publishers and players that have not connected yet; at least 1."`
+	MaxConnectingPerAddress int `yaml:"max_connecting_per_address" help:"The same, from one address; IPv6: from one network of 64 bits. At least 1."`
 	// MaxConnections bounds the connections by TCP.
-	MaxConnections int `yaml:"max_connections"`
+	MaxConnections int `yaml:"max_connections" help:"Open connections by TCP; at least 1."`
+	// Streams holds other settings for some streams; the first that matches wins.
+	Streams []Rule `yaml:"streams" help:"Other settings for some streams; the first rule that matches wins."`
+}
+
+// Rule sets some settings for some streams; what is nil is as for all.
+type Rule struct {
+	streamname.Scope
+	KeyframeInterval *config.Duration `yaml:"keyframe_interval" help:"As 'webrtc.keyframe_interval'." example:"1s"`
+	MaxLag           *config.Duration `yaml:"max_lag" help:"As 'webrtc.max_lag'." example:"1s"`
 }
 
 // ICEServer is a STUN or TURN server that clients may use.
 type ICEServer struct {
 	// URL is stun:…, turn:… or turns:… (RFC 7064, RFC 7065).
-	URL string `yaml:"url"`
+	URL string `yaml:"url" help:"'stun:HOST:PORT', 'turn:HOST:PORT' or 'turns:HOST:PORT'." example:"turn:turn.example.org:3478"`
 	// Username and Credential are handed out as they are; with Secret, which the
 	// TURN server knows too, each client gets its own for a day.
-	Username   string        `yaml:"username"`
-	Credential config.Secret `yaml:"credential"`
-	Secret     config.Secret `yaml:"secret"`
+	Username   string        `yaml:"username" help:"For TURN." example:"weir"`
+	Credential config.Secret `yaml:"credential" help:"For TURN." example:"password"`
+	Secret     config.Secret `yaml:"secret" help:"In place of both: the secret that the TURN server has too, of which each client gets credentials for a day."`
 }
 
 var _ plugin.Config = (*Config)(nil)
@@ -97,10 +107,6 @@ func (c *Config) Validate() error {
 	switch {
 	case c.ConnectTimeout < minConnectTimeout || c.ConnectTimeout > maxConnectTimeout:
 		return fmt.Errorf("connect_timeout: must be %v..%v, is %v", minConnectTimeout, maxConnectTimeout, c.ConnectTimeout)
-	case c.KeyframeInterval != 0 && c.KeyframeInterval < minKeyframe:
-		return fmt.Errorf("keyframe_interval: must be 0 or at least %v, is %v", minKeyframe, c.KeyframeInterval)
-	case c.MaxLag < minLag || c.MaxLag > maxLag:
-		return fmt.Errorf("max_lag: must be %v..%v, is %v", minLag, maxLag, c.MaxLag)
 	case c.MaxPlayoutDelay < 0 || time.Duration(c.MaxPlayoutDelay) > maxPlayoutDelay:
 		return fmt.Errorf("max_playout_delay: must be 0s..%v, is %v", maxPlayoutDelay, c.MaxPlayoutDelay)
 	case c.MinPlayoutDelay < 0 || c.MinPlayoutDelay > c.MaxPlayoutDelay:
@@ -113,6 +119,9 @@ func (c *Config) Validate() error {
 		return fmt.Errorf("max_connecting_per_address: must be at least 1, is %d", c.MaxConnectingPerAddress)
 	case c.MaxConnections < 1:
 		return fmt.Errorf("max_connections: must be at least 1, is %d", c.MaxConnections)
+	}
+	if err := c.settings(Rule{}).validate(); err != nil {
+		return err
 	}
 	if err := checkSTUN(c.STUN); err != nil {
 		return err
@@ -127,7 +136,33 @@ func (c *Config) Validate() error {
 			return fmt.Errorf("ice_servers[%d]: %w", i, err)
 		}
 	}
+	return streamname.CheckRules(c.Streams, func(r Rule) error { return c.settings(r).validate() })
+}
+
+// Warnings names rules without effect.
+func (c *Config) Warnings() []string { return streamname.RuleWarnings(c.Streams) }
+
+// settings are those of one stream.
+type settings struct{ keyframeInterval, maxLag config.Duration }
+
+func (s settings) validate() error {
+	switch {
+	case s.keyframeInterval != 0 && s.keyframeInterval < minKeyframe:
+		return fmt.Errorf("keyframe_interval: must be 0 or at least %v, is %v", minKeyframe, s.keyframeInterval)
+	case s.maxLag < minLag || s.maxLag > maxLag:
+		return fmt.Errorf("max_lag: must be %v..%v, is %v", minLag, maxLag, s.maxLag)
+	}
 	return nil
+}
+
+// settings returns what is in force under r.
+func (c *Config) settings(r Rule) settings {
+	return settings{streamname.Or(r.KeyframeInterval, c.KeyframeInterval), streamname.Or(r.MaxLag, c.MaxLag)}
+}
+
+// of returns the settings of a stream.
+func (c *Config) of(stream string) settings {
+	return c.settings(streamname.RuleFor(c.Streams, stream))
 }
 
 func (s *ICEServer) check() error {

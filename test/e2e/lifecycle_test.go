@@ -96,7 +96,15 @@ func TestFullCommands(t *testing.T) {
 	t.Run("check", func(t *testing.T) {
 		p := runWeir(t, t.TempDir(), settings{"rtmp.listen": "127.0.0.1:11935", "stream.grace": "7s"}.yaml(), 20*time.Second, "check")
 		p.mustSucceed(t)
-		requireContains(t, "the effective configuration", p.out.String(), "127.0.0.1:11935", "grace: 7s", "wait:")
+		requireContains(t, "what differs from the defaults", p.out.String(), "127.0.0.1:11935", "grace: 7s # default: 15s, set by ")
+		if strings.Contains(p.out.String(), "wait:") {
+			t.Errorf("what has its default is there too:\n%s", p.out.String())
+		}
+	})
+	t.Run("check all", func(t *testing.T) {
+		p := runWeir(t, t.TempDir(), settings{"stream.grace": "7s"}.yaml(), 20*time.Second, "check", "--all")
+		p.mustSucceed(t)
+		requireContains(t, "the effective configuration", p.out.String(), "grace: 7s # default: 15s", "wait: 5s")
 	})
 	t.Run("version", func(t *testing.T) {
 		p := start(t, 10*time.Second, nil, weirBinary(t), "version")
