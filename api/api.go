@@ -14,7 +14,6 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/weirmedia/weir/pkg/auth"
-	"github.com/weirmedia/weir/pkg/config"
 	"github.com/weirmedia/weir/pkg/event"
 	"github.com/weirmedia/weir/pkg/httpserver"
 	"github.com/weirmedia/weir/pkg/reason"
@@ -39,12 +38,8 @@ type Options struct {
 	Authorizer auth.Authorizer
 	// LogLevel is what the log shows, which the API may change.
 	LogLevel *slog.LevelVar
-	// Config returns the configuration in force as YAML, without secrets.
-	Config func() ([]byte, error)
-	// ConfigKeys describes its keys, ConfigETag names its state for headers ETag and
-	// If-Match, quotes included.
-	ConfigKeys func() ([]config.Key, error)
-	ConfigETag func() string
+	// Configuration is what is in force.
+	Configuration Configuration
 	// Remote tells where a request comes from, trusted proxies considered.
 	Remote func(*http.Request) netip.AddrPort
 }
@@ -92,6 +87,8 @@ func newEngine(o Options) *gin.Engine {
 	e.POST("/api/v1/auth/explain", a.explain)
 	read("/config", a.getConfig)
 	read("/config/keys", a.listKeys)
+	e.PATCH("/api/v1/config", a.changeConfig)
+	e.POST("/api/v1/config/reload", a.reloadConfig)
 	read("/log", a.getLog)
 	e.PUT("/api/v1/log", a.setLog)
 	read("/sessions/ended", a.listEnded)

@@ -16,7 +16,6 @@ import (
 
 	"github.com/weirmedia/weir/pkg/auth"
 	"github.com/weirmedia/weir/pkg/av"
-	"github.com/weirmedia/weir/pkg/config"
 	"github.com/weirmedia/weir/pkg/event"
 	"github.com/weirmedia/weir/pkg/httpserver"
 	"github.com/weirmedia/weir/pkg/reason"
@@ -78,16 +77,7 @@ func fixture(t *testing.T) Options {
 	return Options{
 		Version: "v0.1.0", RTMPPort: 1935, RTSPPort: 8554, Sessions: r, Events: event.NewHub("node", nil), Authorizer: &authorizer{},
 		Remote:   httpserver.New(httpserver.Options{}).Remote,
-		LogLevel: new(slog.LevelVar), Config: func() ([]byte, error) { return []byte("log:\n  level: info\n"), nil },
-		ConfigETag: func() string { return `"one"` },
-		ConfigKeys: func() ([]config.Key, error) {
-			return []config.Key{
-				{Key: "log.level", Type: config.TypeText, Value: "warn", Default: "info", SetBy: "weir.yaml:2:3", Live: true, Help: "What is written.", Variable: "WEIR_LOG_LEVEL"},
-				{Key: "auth.users", Type: config.TypeGroups, Value: "[]", Default: "[]", Secret: true, Help: "Who.", Items: []config.Key{
-					{Key: "auth.users[].password", Type: config.TypeSecret, Secret: true, Help: "A hash.", Example: "x"},
-				}},
-			}, nil
-		},
+		LogLevel: new(slog.LevelVar), Configuration: &configuration{text: "log:\n  level: info\n", keys: someKeys},
 		Streams: func() []StreamInfo {
 			return []StreamInfo{
 				{

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"reflect"
 	"slices"
@@ -83,6 +84,19 @@ func (d document) check(where string, schema, value any) []string {
 		return wantType(where, s, "number")
 	}
 	return wantType(where, s, "null")
+}
+
+// expectBody checks an answer of JSON.
+func (d document) expectBody(t *testing.T, w *httptest.ResponseRecorder, path, method string) {
+	t.Helper()
+	var body any
+	if err := json.Unmarshal(w.Body.Bytes(), &body); err != nil {
+		t.Fatal(err)
+	}
+	schema := d.at(map[string]any(d), "paths", path, method, "responses", fmt.Sprint(w.Code), "content", "application/json", "schema")
+	for _, problem := range d.check("body", schema, body) {
+		t.Errorf("%s %s %d: %s", method, path, w.Code, problem)
+	}
 }
 
 func wantType(where string, schema map[string]any, types ...string) []string {
@@ -176,14 +190,7 @@ func TestOpenAPIDescribesAnswers(t *testing.T) {
 					r.RemoteAddr = c.remote
 				}
 			})
-			var body any
-			if err := json.Unmarshal(w.Body.Bytes(), &body); err != nil {
-				t.Fatal(err)
-			}
-			schema := d.at(map[string]any(d), "paths", c.path, c.method, "responses", fmt.Sprint(w.Code), "content", "application/json", "schema")
-			for _, problem := range d.check("body", schema, body) {
-				t.Error(problem)
-			}
+			d.expectBody(t, w, c.path, c.method)
 		})
 	}
 }
@@ -193,7 +200,7 @@ func TestOpenAPIKnowsEveryField(t *testing.T) {
 	d := loadDocument(t)
 	for schema, value := range map[string]any{
 		"Info": Info{}, "Stream": StreamInfo{}, "Publisher": PublisherInfo{}, "Track": TrackInfo{}, "Session": SessionInfo{}, "EndedSession": EndedInfo{},
-		"Network": NetworkInfo{}, "Question": Question{}, "LogSettings": LogSettings{}, "ConfigKeys": ConfigKeys{}, "ConfigKey": config.Key{}, "Explanation": Explanation{}, "Omission": OmissionInfo{}, "Lack": LackInfo{}, "WebRTC": WebRTCInfo{},
+		"Network": NetworkInfo{}, "Question": Question{}, "LogSettings": LogSettings{}, "ConfigKeys": ConfigKeys{}, "ConfigKey": config.Key{}, "ConfigChange": ConfigChange{}, "ConfigChanges": ConfigChanges{}, "Explanation": Explanation{}, "Omission": OmissionInfo{}, "Lack": LackInfo{}, "WebRTC": WebRTCInfo{},
 		"Event": event.Event{}, "Server": ServerInfo{}, "Client": ClientInfo{}, "Lost": event.Lost{},
 	} {
 		var fields []string

@@ -8,7 +8,6 @@ import (
 
 	"github.com/gin-gonic/gin"
 
-	"github.com/weirmedia/weir/pkg/config"
 	"github.com/weirmedia/weir/pkg/reason"
 )
 
@@ -54,36 +53,4 @@ func readBody(c *gin.Context, v any) error {
 		return fmt.Errorf("the body: %w", err)
 	}
 	return nil
-}
-
-// getConfig answers with the configuration in force, as YAML, without secrets.
-func (a *api) getConfig(c *gin.Context) {
-	text, err := a.Config()
-	if err != nil {
-		a.failConfig(c, err)
-		return
-	}
-	c.Data(http.StatusOK, "application/yaml; charset=utf-8", text)
-}
-
-func (a *api) failConfig(c *gin.Context, err error) {
-	a.Logger.Error("the configuration cannot be written", slog.Any("error", err))
-	fail(c, http.StatusInternalServerError, string(reason.InternalError), "the configuration cannot be written", "")
-}
-
-// ConfigKeys are all keys of the configuration, with what is in force.
-type ConfigKeys struct {
-	ETag string       `json:"etag"` // for If-Match
-	Keys []config.Key `json:"keys"`
-}
-
-// listKeys answers with the configuration in force key by key.
-func (a *api) listKeys(c *gin.Context) {
-	tag := a.ConfigETag() // first: a change in between makes it too old, not too new
-	keys, err := a.ConfigKeys()
-	if err != nil {
-		a.failConfig(c, err)
-		return
-	}
-	c.JSON(http.StatusOK, ConfigKeys{tag, keys})
 }

@@ -32,29 +32,22 @@ func TestLogLevel(t *testing.T) {
 	}
 }
 
-func TestConfig(t *testing.T) {
-	o := fixture(t)
-	w := ask(New(o), "GET", "/api/v1/config")
-	if w.Code != http.StatusOK || w.Body.String() != "log:\n  level: info\n" || !strings.HasPrefix(w.Header().Get("Content-Type"), "application/yaml") {
-		t.Errorf("%d %s %s", w.Code, w.Header(), w.Body)
-	}
-	o.Config = func() ([]byte, error) { return nil, errors.New("the disk is on fire") }
-	if w := ask(New(o), "GET", "/api/v1/config"); w.Code != http.StatusInternalServerError || strings.Contains(w.Body.String(), "fire") {
-		t.Errorf("%d %s", w.Code, w.Body)
-	}
+var someKeys = []config.Key{
+	{Key: "log.level", Type: config.TypeText, Value: "warn", Default: "info", SetBy: "weir.yaml:2:3", Live: true, Help: "What is written.", Variable: "WEIR_LOG_LEVEL"},
+	{Key: "auth.users", Type: config.TypeGroups, Value: "[]", Default: "[]", Secret: true, Help: "Who.", Items: []config.Key{
+		{Key: "auth.users[].password", Type: config.TypeSecret, Secret: true, Help: "A hash.", Example: "x"},
+	}},
 }
 
 func TestConfigKeys(t *testing.T) {
 	o := fixture(t)
+	f := o.Configuration.(*configuration)
 	w := ask(New(o), "GET", "/api/v1/config/keys")
 	var got ConfigKeys
-	if err := json.Unmarshal(w.Body.Bytes(), &got); err != nil || w.Code != http.StatusOK || got.ETag != `"one"` || len(got.Keys) != 2 {
+	if err := json.Unmarshal(w.Body.Bytes(), &got); err != nil || w.Code != http.StatusOK || got.ETag != f.etag() || !reflect.DeepEqual(got.Keys, f.keys) {
 		t.Fatalf("%d %v %s", w.Code, err, w.Body)
 	}
-	if want, _ := o.ConfigKeys(); !reflect.DeepEqual(got.Keys, want) {
-		t.Errorf("%+v, want %+v", got.Keys, want)
-	}
-	o.ConfigKeys = func() ([]config.Key, error) { return nil, errors.New("the disk is on fire") }
+	f.err = errors.New("the disk is on fire")
 	if w := ask(New(o), "GET", "/api/v1/config/keys"); w.Code != http.StatusInternalServerError || strings.Contains(w.Body.String(), "fire") {
 		t.Errorf("%d %s", w.Code, w.Body)
 	}

@@ -37,8 +37,7 @@ func TestClient(t *testing.T) {
 	defer authorizer.Close()
 	server := httptest.NewServer(api.New(api.Options{
 		Version: "v9", Sessions: sessions, Authorizer: authorizer, Remote: httpserver.New(httpserver.Options{}).Remote,
-		ConfigETag: func() string { return `"one"` },
-		ConfigKeys: func() ([]config.Key, error) { return []config.Key{{Key: "log.level", Type: config.TypeText}}, nil },
+		Configuration: configuration{},
 		Streams: func() []api.StreamInfo {
 			return []api.StreamInfo{{Name: "live/a b", Publisher: &api.PublisherInfo{Session: publisher}}}
 		},
@@ -75,6 +74,14 @@ func TestClient(t *testing.T) {
 	if err := c.Kick(ctx, "x/../y"); !errors.As(err, &no) || no.Status != http.StatusNotFound {
 		t.Errorf("%v", err)
 	}
+}
+
+// configuration is one with one key.
+type configuration struct{ api.Configuration }
+
+// Keys implements api.Configuration.
+func (configuration) Keys() ([]config.Key, string, error) {
+	return []config.Key{{Key: "log.level", Type: config.TypeText}}, `"one"`, nil
 }
 
 // TestToken: a client that is not on the machine sends its token.

@@ -32,15 +32,17 @@ type app struct {
 	sessions *session.Registry
 	http     *httpserver.Server
 	events   *events
-	auth     *auth.Chain // nil before start
-	token    string      // opens API and metrics from anywhere
-	rtmp     net.Addr    // nil if off; rtmps likewise
+	auth     *auth.Switch // nil before start
+	token    string       // opens API and metrics from anywhere
+	rtmp     net.Addr     // nil if off; rtmps likewise
 	rtmps    net.Addr
 	rtsp     net.Addr
 	rtsps    net.Addr
 	webrtc   net.Addr
-	services []plugin.Service
+	services []plugin.Service // in the order of the plugins
 	ready    atomic.Bool
+
+	configuration *configuration
 }
 
 // newApp starts everything. If that fails, nothing is left running.
@@ -52,6 +54,7 @@ func newApp(s *settings, log *slog.Logger) (*app, error) {
 		events:   newEvents(s.hooks, log),
 		token:    auth.NewConsoleToken(),
 	}
+	a.configuration = newConfiguration(a, s)
 	a.sessions = session.NewRegistry(session.Options{
 		Logger: log, MaxSessions: s.limits.MaxSessions, MaxWaiting: s.limits.MaxWaiting, MaxViewers: s.stream.maxViewers, Observer: a.events.observer(),
 	})
@@ -61,13 +64,14 @@ func newApp(s *settings, log *slog.Logger) (*app, error) {
 	if err := a.start(s); err != nil {
 		return nil, errors.Join(err, a.close(s.shutdown.Timeout))
 	}
-	a.events.begin()
+	a.events.begin(s.hooks)
+	a.configuration.allow(true)
 	a.ready.Store(true)
 	return a, nil
 }
 
 func (a *app) start(s *settings) error {
-	authorizer, err := auth.NewChain(*s.auth, auth.Options{Log: a.log, ConsoleToken: a.token})
+	authorizer, err := auth.NewSwitch(*s.auth, auth.Options{Log: a.log, ConsoleToken: a.token})
 	if err != nil {
 		return err
 	}
@@ -76,6 +80,7 @@ func (a *app) start(s *settings) error {
 		Bus: a.bus, Delivery: a.delivery, Sessions: a.sessions, HTTPConnections: a.http.Connections, Version: version,
 	})
 	registry.MustRegister(a.events.hooks.Collectors()...)
+	registry.MustRegister(a.configuration.collectors()...)
 	host := &plugin.Host{
 		Log: a.log, Bus: a.bus, Delivery: a.delivery, Sessions: a.sessions, Auth: authorizer, HTTP: a.http, Metrics: registry,
 	}
@@ -103,7 +108,7 @@ func (a *app) route(s *settings, exposition http.Handler) {
 	a.http.Handle("/api/", api.New(api.Options{
 		Logger: a.log, Version: version, RTMPPort: port(a.rtmp), RTMPSPort: port(a.rtmps), RTSPPort: port(a.rtsp), RTSPSPort: port(a.rtsps), WebRTCPort: port(a.webrtc),
 		Streams:  a.listStreams,
-		Sessions: a.sessions, Events: a.events.hub, Authorizer: a.auth, Remote: a.http.Remote, LogLevel: s.logLevel, Config: s.effective, ConfigKeys: s.keys, ConfigETag: s.etag,
+		Sessions: a.sessions, Events: a.events.hub, Authorizer: a.auth, Remote: a.http.Remote, LogLevel: s.logLevel, Configuration: a.configuration,
 	}))
 	guard := &api.Guard{Authorizer: a.auth, Sessions: a.sessions, Remote: a.http.Remote}
 	a.http.Handle("/metrics", guard.Protect(auth.Metrics, exposition))

@@ -19,17 +19,46 @@ type configFlag struct {
 	Config string `help:"Configuration file; without it ./weir.yaml, if there is one." placeholder:"FILE"`
 }
 
-// load reads file and environment.
-func (f *configFlag) load() (*settings, *config.Report, error) {
+// load reads file, overlay and environment.
+func (f *configFlag) load() (*settings, error) {
+	overlay, err := f.overlay()
+	if err != nil {
+		return nil, err
+	}
+	return f.read(overlay)
+}
+
+// read reads file and environment, with an overlay between them.
+func (f *configFlag) read(overlay config.Overlay) (*settings, error) {
 	s := defaultSettings()
+	s.source = *f
+	var err error
+	if s.report, err = config.Load(f.options(s, overlay)); err != nil {
+		return nil, err
+	}
+	if at := s.report.Origin("data.dir"); at.Overlay {
+		return nil, config.Problems{{Origin: at, Key: "data.dir", Err: errors.New("cannot be set in a file that is found by it")}}
+	}
+	return s, nil
+}
+
+func (f *configFlag) options(s *settings, overlay config.Overlay) config.LoadOptions {
 	path := f.Config
 	if path == "" {
 		path = defaultFile
 	}
-	report, err := config.Load(config.LoadOptions{
-		Path: path, Required: f.Config != "", Env: os.Environ(), Sections: s.sections(),
-	})
-	return s, report, err
+	return config.LoadOptions{Path: path, Required: f.Config != "", Overlay: overlay, Env: os.Environ(), Sections: s.sections()}
+}
+
+// overlay reads what was changed while weir ran, where file and environment say that
+// data are.
+func (f *configFlag) overlay() (config.Overlay, error) {
+	s := defaultSettings()
+	var problems config.Problems
+	if _, err := config.Load(f.options(s, config.Overlay{})); err != nil && !errors.As(err, &problems) {
+		return config.Overlay{}, err
+	}
+	return config.ReadOverlay(overlayPath(s.data.Dir)) // problems are found again when all is read
 }
 
 type checkCommand struct {
@@ -40,17 +69,17 @@ type checkCommand struct {
 // Run prints warnings on standard error and, on standard output, what differs from
 // the defaults, or all that is in force.
 func (c *checkCommand) Run(con *console) error {
-	_, report, err := c.load()
+	s, err := c.load()
 	if err != nil {
 		fmt.Fprintln(con.err, err)
 		return &exitError{}
 	}
-	for _, w := range report.Warnings {
+	for _, w := range s.report.Warnings {
 		fmt.Fprintln(con.err, "warning:", w)
 	}
-	write := report.Differences
+	write := s.report.Differences
 	if c.All {
-		write = report.Effective
+		write = s.report.Effective
 	}
 	text, err := write()
 	if err != nil {

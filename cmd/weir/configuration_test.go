@@ -11,19 +11,18 @@ import (
 	"time"
 
 	"github.com/weirmedia/weir/pkg/bus"
-	"github.com/weirmedia/weir/pkg/config"
 	"github.com/weirmedia/weir/pkg/reason"
 	"github.com/weirmedia/weir/protocols/rtmp"
 )
 
 // loadSettings reads a configuration from a text.
-func loadSettings(t *testing.T, text string) (*settings, *config.Report, error) {
+func loadSettings(t *testing.T, text string) (*settings, error) {
 	t.Helper()
-	path := t.TempDir() + "/weir.yaml"
-	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+	t.Chdir(t.TempDir())
+	if err := os.WriteFile("weir.yaml", []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	return (&configFlag{Config: path}).load()
+	return (&configFlag{}).load()
 }
 
 func TestCheck(t *testing.T) {
@@ -64,7 +63,7 @@ func TestCheck(t *testing.T) {
 }
 
 func TestStreamRules(t *testing.T) {
-	s, _, err := loadSettings(t, `
+	s, err := loadSettings(t, `
 stream:
   wait: 3s
   max_viewers: 9
@@ -109,7 +108,7 @@ stream:
 		"{streams: [a], max_streams: 3}":        "stream.streams[0].max_streams: unknown key",
 		"{streams: [a/**/b], max_viewers: 100}": "\"**\" before its end",
 	} {
-		if _, _, err := loadSettings(t, "stream:\n  streams:\n    - "+rule+"\n"); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := loadSettings(t, "stream:\n  streams:\n    - "+rule+"\n"); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %s", rule, err, want)
 		}
 	}
@@ -118,7 +117,7 @@ stream:
 // TestLimitOfViewers: one stream takes as many viewers as its rule says, by
 // whichever protocols, and others are not concerned.
 func TestLimitOfViewers(t *testing.T) {
-	limited, _, err := loadSettings(t, "stream:\n  streams:\n    - {streams: [live/few], max_viewers: 2}\n")
+	limited, err := loadSettings(t, "stream:\n  streams:\n    - {streams: [live/few], max_viewers: 2}\n")
 	if err != nil {
 		t.Fatal(err)
 	}

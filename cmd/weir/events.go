@@ -19,13 +19,13 @@ import (
 // events makes events of what bus and session registry tell, with what the API shows
 // as their data.
 type events struct {
-	hub       *event.Hub
-	hooks     *hook.Hooks
-	bus       *bus.Bus
-	sessions  *session.Registry
-	heartbeat time.Duration // 0 for none
-	started   time.Time
-	beating   sync.WaitGroup
+	hub      *event.Hub
+	hooks    *hook.Hooks
+	bus      *bus.Bus
+	sessions *session.Registry
+	started  time.Time
+	beating  sync.WaitGroup
+	unbeat   context.CancelFunc // ends the heartbeat
 
 	// mu is held while an event is published that depends on viewers, which the hub
 	// never makes wait for.
@@ -42,7 +42,7 @@ func newEvents(c *hook.Config, log *slog.Logger) *events {
 	}
 	hub := event.NewHub(cmp.Or(c.Node, host), log)
 	return &events{
-		hub: hub, hooks: hook.New(c, hub, log), heartbeat: time.Duration(c.Heartbeat), started: time.Now(), viewers: make(map[string]int),
+		hub: hub, hooks: hook.New(c, hub, log), started: time.Now(), unbeat: func() {}, viewers: make(map[string]int),
 	}
 }
 
@@ -60,24 +60,38 @@ func (e *events) watch(b *bus.Bus, sessions *session.Registry) {
 }
 
 // begin sends what has happened and what will.
-func (e *events) begin() {
+func (e *events) begin(c *hook.Config) {
 	e.hooks.Start()
-	if e.heartbeat > 0 {
-		e.beating.Go(e.beat)
-	}
+	e.beat(time.Duration(c.Heartbeat))
 }
 
-func (e *events) beat() {
-	ticker := time.NewTicker(e.heartbeat)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-ticker.C:
-			e.publishServer(event.ServerHeartbeat)
-		case <-e.hub.Done():
-			return
-		}
+// reconfigure sends by c from now on. It comes after begin and before end.
+func (e *events) reconfigure(c *hook.Config) {
+	e.hooks.Reconfigure(c)
+	e.beat(time.Duration(c.Heartbeat))
+}
+
+// beat publishes a heartbeat after each time of that length from now on, none if it
+// is 0.
+func (e *events) beat(every time.Duration) {
+	e.unbeat()
+	if every == 0 {
+		return
 	}
+	ctx, cancel := context.WithCancel(context.Background())
+	e.unbeat = cancel
+	e.beating.Go(func() {
+		ticker := time.NewTicker(every)
+		defer ticker.Stop()
+		for {
+			select {
+			case <-ticker.C:
+				e.publishServer(event.ServerHeartbeat)
+			case <-ctx.Done():
+				return
+			}
+		}
+	})
 }
 
 // stopping tells that the server stops.
@@ -86,6 +100,7 @@ func (e *events) stopping() { e.publishServer(event.ServerStopping) }
 // end ends the stream of events: what waits is sent until ctx ends.
 func (e *events) end(ctx context.Context) {
 	e.hub.Close()
+	e.unbeat()
 	e.beating.Wait()
 	e.hooks.Close(ctx)
 }

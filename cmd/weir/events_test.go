@@ -127,6 +127,7 @@ func TestHooks(t *testing.T) {
 	must(t, err)
 	answer.Body.Close()
 	all.has(t, event.StreamNotFound, "live/none")
+	s.configuration.tell("test", config.Change{Changed: []string{"log.level"}})
 	viewer.Close()
 	all.has(t, event.StreamNoViewers, "live/test")
 	all.has(t, event.ServerHeartbeat, "")

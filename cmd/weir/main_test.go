@@ -39,7 +39,6 @@ type testServer struct {
 // error and leave neither goroutines nor descriptors behind.
 func startServer(t testing.TB, configure func(*settings)) *testServer {
 	t.Helper()
-	before := measure(t)
 	s := defaultSettings()
 	s.rtmp().Listen = "127.0.0.1:0"
 	s.rtsp().Listen, s.rtsp().UDPListen = "127.0.0.1:0", "127.0.0.1:0"
@@ -49,6 +48,17 @@ func startServer(t testing.TB, configure func(*settings)) *testServer {
 	if configure != nil {
 		configure(s)
 	}
+	var err error
+	if s.report, err = config.Load(config.LoadOptions{Sections: s.sections()}); err != nil {
+		t.Fatal(err)
+	}
+	return startWith(t, s)
+}
+
+// startWith is startServer with all settings.
+func startWith(t testing.TB, s *settings) *testServer {
+	t.Helper()
+	before := measure(t)
 	lines := &logLines{}
 	a, err := newApp(s, slog.New(slog.NewJSONHandler(lines, nil)))
 	if err != nil {

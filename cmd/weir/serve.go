@@ -32,16 +32,15 @@ func (c *serveCommand) Run(con *console) error {
 // run starts the server, prints where to go, runs beside, if there is one, and
 // waits for a signal to stop.
 func run(con *console, flag configFlag, beside func(ctx context.Context, a *app) error) error {
-	s, report, err := flag.load()
+	s, err := flag.load()
 	if err != nil {
 		return err
 	}
-	s.effective, s.keys, s.etag = report.Effective, report.Keys, report.ETag
 	log, err := newLogger(con.err, s.log, s.logLevel)
 	if err != nil {
 		return err
 	}
-	for _, w := range report.Warnings {
+	for _, w := range s.report.Warnings {
 		log.Warn("configuration", slog.String("warning", w))
 	}
 	if os.Getenv("GOGC") == "" {
@@ -50,6 +49,9 @@ func run(con *console, flag configFlag, beside func(ctx context.Context, a *app)
 	// A signal that comes while weir starts must stop it too.
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	again := make(chan os.Signal, 1)
+	signal.Notify(again, syscall.SIGHUP)
+	defer signal.Stop(again)
 	a, err := newApp(s, log)
 	if err != nil {
 		return err
@@ -66,13 +68,20 @@ func run(con *console, flag configFlag, beside func(ctx context.Context, a *app)
 			}
 		}
 	}()
-	select {
-	case <-ctx.Done():
-	case err = <-failed:
+	for waiting := true; waiting; {
+		select {
+		case <-again:
+			_, _ = a.configuration.Reload("SIGHUP") // it logs errors
+		case <-ctx.Done():
+			waiting = false
+		case err = <-failed:
+			waiting = false
+		}
 	}
 	stop() // a second signal ends the program at once
-	log.Info("stopping", slog.Duration("timeout", time.Duration(s.shutdown.Timeout)))
-	err = errors.Join(err, a.close(s.shutdown.Timeout))
+	timeout := a.configuration.current().shutdown.Timeout
+	log.Info("stopping", slog.Duration("timeout", time.Duration(timeout)))
+	err = errors.Join(err, a.close(timeout))
 	<-besideDone
 	if err == nil {
 		log.Info("stopped")
@@ -99,6 +108,7 @@ func (a *app) close(timeout config.Duration) error {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Duration(timeout))
 	defer cancel()
 	a.ready.Store(false)
+	a.configuration.allow(false)
 	a.events.stopping()
 	for _, s := range a.services {
 		s.Drain()

@@ -29,10 +29,9 @@ type settings struct {
 	http     *httpserver.Config
 	plugins  []pluginSettings
 
-	logLevel  *slog.LevelVar         // what is logged now
-	effective func() ([]byte, error) // what is in force, as YAML; nil if it was not read, as the next two
-	keys      func() ([]config.Key, error)
-	etag      func() string
+	logLevel *slog.LevelVar // what is logged now
+	source   configFlag     // where it was read
+	report   *config.Report // of the reading
 }
 
 type pluginSettings struct {
@@ -93,6 +92,9 @@ type logSettings struct {
 	Format string `yaml:"format" help:"'text' or 'json'. The log goes to standard error."`
 }
 
+// Live implements config.Live.
+func (l *logSettings) Live() []string { return []string{"level"} }
+
 // Validate reports the first setting that cannot be used.
 func (l *logSettings) Validate() error {
 	if _, err := l.level(); err != nil {
@@ -102,6 +104,15 @@ func (l *logSettings) Validate() error {
 		return fmt.Errorf("format: must be text or json, is %.32q", l.Format)
 	}
 	return nil
+}
+
+// mustLevel is level of what was validated.
+func (l *logSettings) mustLevel() slog.Level {
+	level, err := l.level()
+	if err != nil {
+		panic(err)
+	}
+	return level
 }
 
 func (l *logSettings) level() (level slog.Level, err error) {
@@ -135,6 +146,9 @@ type streamRule struct {
 	RingBytes      *config.ByteSize `yaml:"ring_bytes" help:"As 'stream.ring_bytes'." example:"128MiB"`
 	RingDuration   *config.Duration `yaml:"ring_duration" help:"As 'stream.ring_duration'." example:"1m"`
 }
+
+// Live implements config.Live.
+func (s *streamSettings) Live() []string { return []string{"*"} }
 
 // Validate reports the first setting that cannot be used.
 func (s *streamSettings) Validate() error {
@@ -209,6 +223,9 @@ type deliverySettings struct {
 	SendBuffer   config.ByteSize `yaml:"send_buffer" help:"Bytes that the system holds for one viewer in all ('SO_SNDBUF'), '16KiB' to '64MiB', and at most 'net.core.wmem_max'; '0' leaves it to the system."`
 }
 
+// Live implements config.Live.
+func (d *deliverySettings) Live() []string { return []string{"*"} }
+
 // Validate reports the first setting that cannot be used.
 func (d *deliverySettings) Validate() error {
 	switch {
@@ -244,6 +261,9 @@ type limitSettings struct {
 	MaxWaiting  int `yaml:"max_waiting" help:"Players that wait for a stream to appear; at least 1."`
 }
 
+// Live implements config.Live.
+func (l *limitSettings) Live() []string { return []string{"*"} }
+
 // Validate reports the first setting that cannot be used.
 func (l *limitSettings) Validate() error {
 	switch {
@@ -260,6 +280,9 @@ type shutdownSettings struct {
 	// Timeout is how long sessions may take to end before they are cut off.
 	Timeout config.Duration `yaml:"timeout" help:"After SIGTERM or SIGINT: for sessions to end before they are cut off. A second signal ends weir at once."`
 }
+
+// Live implements config.Live.
+func (s *shutdownSettings) Live() []string { return []string{"*"} }
 
 // dataSettings is the section "data".
 type dataSettings struct {

@@ -19,7 +19,7 @@ type signCommand struct {
 
 // Run prints the URL, signed with the first of auth.url_keys.
 func (c *signCommand) Run(con *console) error {
-	s, _, err := c.load()
+	s, err := c.load()
 	if err != nil {
 		fmt.Fprintln(con.err, err)
 		return &exitError{}

@@ -65,6 +65,10 @@ type Request struct {
 	// Query is the query of the URL or stream key that the client used. It may
 	// be nil.
 	Query url.Values
+
+	// goesOn tells that what is asked for was granted before and runs: its
+	// credentials are no guess.
+	goesOn bool
 }
 
 // Credentials are what a client proves itself with. They print as nothing but
@@ -147,6 +151,9 @@ type Grant struct {
 	Rule string
 	// Renew asks again. The answer no ends what was granted.
 	Renew func(ctx context.Context) (Grant, error)
+	// Outdated reports that who decided has been exchanged since, so that Renew may
+	// have another answer. It does not wait. It may be nil.
+	Outdated func() bool
 }
 
 // Authorizer decides. Implementations are safe for concurrent use; they may

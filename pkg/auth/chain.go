@@ -28,7 +28,8 @@ type method interface {
 type Chain struct {
 	users    *Static
 	methods  []method
-	callback *callback // nil if there is none
+	tokens   *tokens   // one of methods; nil if there is none
+	callback *callback // likewise
 }
 
 var _ Authorizer = (*Chain)(nil)
@@ -40,6 +41,8 @@ type Options struct {
 	ConsoleToken string
 	// Now tells the time; nil means time.Now.
 	Now func() time.Time
+
+	before *Chain // in whose place the chain comes; nil if it is the first
 }
 
 // NewChain returns an authorizer for c, which must not be changed any more. It
@@ -53,13 +56,19 @@ func NewChain(c Config, o Options) (*Chain, error) {
 		return nil, err
 	}
 	users.attempts.now = o.Now
+	if o.before != nil {
+		users.succeed(o.before.users)
+	}
 	chain := &Chain{users: users, methods: []method{signedURLs{c.URLKeys, o.Now}}}
 	if c.hasJWT() {
 		t, err := newTokens(&c, o.Log, o.Now)
 		if err != nil {
 			return nil, err
 		}
-		chain.methods = append(chain.methods, t)
+		if o.before != nil {
+			t.succeed(o.before.tokens)
+		}
+		chain.tokens, chain.methods = t, append(chain.methods, t)
 	}
 	if c.HTTPURL != "" {
 		chain.callback = newCallback(&c, o.Log, o.Now)
@@ -71,6 +80,7 @@ func NewChain(c Config, o Options) (*Chain, error) {
 func (c *Chain) Authorize(ctx context.Context, r Request) (Grant, error) {
 	g, err := c.decide(ctx, r)
 	if err == nil && g.Renew == nil {
+		r.goesOn = true
 		g.Renew = func(ctx context.Context) (Grant, error) { return c.Authorize(ctx, r) }
 	}
 	return g, err

@@ -51,6 +51,9 @@ func NewConfig() *Config {
 	return &Config{JWTClaim: "weir", HTTPTimeout: config.Duration(3 * time.Second), HTTPCache: config.Duration(10 * time.Second)}
 }
 
+// Live says that all of it changes while weir runs.
+func (c *Config) Live() []string { return []string{"*"} }
+
 // open reports whether everybody may publish and play: nobody says who may.
 func (c *Config) open() bool {
 	return len(c.Users) == 0 && len(c.URLKeys) == 0 && !c.hasJWT() && c.HTTPURL == ""

@@ -82,6 +82,14 @@ func newTokens(c *Config, log *slog.Logger, now func() time.Time) (*tokens, erro
 	return t, nil
 }
 
+// succeed takes over the keys that t's predecessor, which may be nil, has fetched from
+// the same place: they serve through outages.
+func (t *tokens) succeed(before *tokens) {
+	if before != nil && before.set != nil && t.set != nil && before.set.url == t.set.url {
+		t.set = before.set
+	}
+}
+
 // readPublicKey reads an RSA or ECDSA key, or a certificate with one.
 func readPublicKey(name string) (jwt.VerificationKey, error) {
 	text, err := os.ReadFile(name)

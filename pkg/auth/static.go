@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"reflect"
 	"sync/atomic"
 	"time"
 
@@ -47,6 +48,9 @@ type staticUser struct {
 	// proven is the fingerprint of the credentials that were right, nil before
 	// the first login. A user has one password, so one is all there can be.
 	proven atomic.Pointer[[sha256.Size]byte]
+	// outdated is the fingerprint of credentials that were let in before and are
+	// wrong: thousands of sessions may have the same.
+	outdated atomic.Pointer[[sha256.Size]byte]
 }
 
 // hasProven reports whether the credentials with a fingerprint were right before; u
@@ -57,6 +61,13 @@ func (u *staticUser) hasProven(fingerprint [sha256.Size]byte) bool {
 	}
 	proven := u.proven.Load()
 	return proven != nil && hmac.Equal(proven[:], fingerprint[:])
+}
+
+// isOutdated reports whether the credentials with a fingerprint were right once and are
+// not any more.
+func (u *staticUser) isOutdated(fingerprint [sha256.Size]byte) bool {
+	outdated := u.outdated.Load()
+	return outdated != nil && hmac.Equal(outdated[:], fingerprint[:])
 }
 
 // Option changes a Static.
@@ -105,6 +116,18 @@ func New(c Config, options ...Option) (*Static, error) {
 	return s, nil
 }
 
+// succeed takes over failed attempts from s's predecessor, and who proved a password
+// that is still the same: with thousands of users hashing all again takes minutes.
+func (s *Static) succeed(before *Static) {
+	s.attempts, s.cacheKey = before.attempts, before.cacheKey
+	for name, u := range s.users {
+		was := before.users[name]
+		if was != nil && reflect.DeepEqual(was.Password, u.Password) && was.Digest == u.Digest {
+			u.proven.Store(was.proven.Load())
+		}
+	}
+}
+
 // Authorize decides as Authorizer says. The context bounds how long a check of
 // a password may wait for others.
 func (s *Static) Authorize(ctx context.Context, r Request) (Grant, error) {
@@ -118,9 +141,19 @@ func (s *Static) Authorize(ctx context.Context, r Request) (Grant, error) {
 func (s *Static) note(r Request, err error) {
 	var denied *Denied
 	if errors.As(err, &denied) && denied.stranger {
+		s.wrong(r)
+	}
+}
+
+// wrong counts a wrong password.
+func (s *Static) wrong(r Request) {
+	if !r.goesOn {
 		s.attempts.wrong(r.Remote)
 	}
 }
+
+// mayTry reports whether the address of r may try a password.
+func (s *Static) mayTry(r Request) bool { return r.goesOn || s.attempts.may(r.Remote) }
 
 // authorize is Authorize but for note.
 func (s *Static) authorize(ctx context.Context, r Request) (Grant, error) {
@@ -219,12 +252,12 @@ func (s *Static) authenticate(ctx context.Context, r Request) (*staticUser, erro
 		return nil, nil
 	}
 	if c.Digest != nil {
-		if !s.attempts.may(r.Remote) {
+		if !s.mayTry(r) {
 			return nil, errGuessing
 		}
 		user := s.authenticateDigest(c)
 		if user == nil && s.users[c.User] != nil {
-			s.attempts.wrong(r.Remote)
+			s.wrong(r)
 		}
 		return user, nil
 	}
@@ -232,7 +265,10 @@ func (s *Static) authenticate(ctx context.Context, r Request) (*staticUser, erro
 	if user.hasProven(fingerprint) {
 		return user, nil
 	}
-	if !s.attempts.may(r.Remote) {
+	if r.goesOn && (user == nil || user.isOutdated(fingerprint)) {
+		return nil, nil // who goes on learns nothing by how long that takes
+	}
+	if !s.mayTry(r) {
 		return nil, errGuessing
 	}
 	right, err := s.verify(ctx, r, user, fingerprint)
@@ -254,7 +290,9 @@ func (s *Static) verify(ctx context.Context, r Request, user *staticUser, finger
 	switch { // what others did meanwhile
 	case user.hasProven(fingerprint):
 		return true, nil
-	case !s.attempts.may(r.Remote):
+	case r.goesOn && user.isOutdated(fingerprint):
+		return false, nil
+	case !s.mayTry(r):
 		return false, errGuessing
 	}
 	hash, c := s.decoy, r.Credentials
@@ -268,10 +306,13 @@ func (s *Static) verify(ctx context.Context, r Request, user *staticUser, finger
 	if user.Password.IsZero() {
 		right = user.Digest.Verify(c.User, c.Password)
 	}
-	if right {
+	switch {
+	case right:
 		user.proven.Store(&fingerprint)
-	} else {
-		s.attempts.wrong(r.Remote)
+	case r.goesOn:
+		user.outdated.Store(&fingerprint)
+	default:
+		s.wrong(r)
 	}
 	return right, nil
 }

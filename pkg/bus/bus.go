@@ -40,10 +40,11 @@ type Limits struct {
 
 // limitsOf returns the limits of one stream.
 func (b *Bus) limitsOf(name string) Limits {
-	if b.limits.ForStream == nil {
-		return b.limits
+	l := b.limits.Load()
+	if l.ForStream == nil {
+		return *l
 	}
-	return b.limits.ForStream(name)
+	return l.ForStream(name)
 }
 
 // DefaultLimits returns the limits that weir runs with unless told otherwise.
@@ -62,8 +63,8 @@ func DefaultLimits() Limits {
 
 // Bus holds all streams by name. All methods are safe for concurrent use.
 type Bus struct {
-	limits   Limits
-	observer *observer // nil for none
+	limits   atomic.Pointer[Limits] // immutable
+	observer *observer              // nil for none
 
 	mu      sync.Mutex
 	streams map[string]*Stream
@@ -87,10 +88,15 @@ func (b *Bus) Pool() *av.Pool { return &b.pool }
 
 // New returns an empty bus.
 func New(limits Limits) *Bus {
-	b := &Bus{limits: limits, streams: make(map[string]*Stream), waiting: make(map[string]*arrival)}
+	b := &Bus{streams: make(map[string]*Stream), waiting: make(map[string]*arrival)}
+	b.limits.Store(&limits)
 	b.watches.Store(&[]*Watch{})
 	return b
 }
+
+// SetLimits changes the limits for what begins from now on: RingBytes, RingDuration and
+// Linger for streams, the others for each wait. Nothing that is there has to go.
+func (b *Bus) SetLimits(limits Limits) { b.limits.Store(&limits) }
 
 // Claim says who wants to publish.
 type Claim struct {
@@ -136,7 +142,7 @@ func (b *Bus) publish(name string, c Claim) (p, old *Publisher, err error) {
 		}
 		// The stream ended just now; a new one takes its place.
 		b.retire(s)
-	} else if b.limits.Streams > 0 && len(b.streams) >= b.limits.Streams {
+	} else if most := b.limits.Load().Streams; most > 0 && len(b.streams) >= most {
 		return nil, nil, reason.Wrap(reason.LimitReached, fmt.Errorf("there are %d streams already (stream.max_streams)", len(b.streams)))
 	}
 	s = newStream(b, name)

@@ -423,3 +423,30 @@ func TestLateExpiryOfAnEarlierPublisher(t *testing.T) {
 		t.Error("the stream did not end with its grace period")
 	}
 }
+
+// TestSetLimits: what begins from now on is bounded anew, what is there stays.
+func TestSetLimits(t *testing.T) {
+	limits := DefaultLimits()
+	limits.Streams = 1
+	b := New(limits)
+	defer b.Close(reason.Shutdown)
+	publish(t, b, "me", video)
+	limits.Streams, limits.Wait, limits.RingBytes = 2, time.Millisecond, 1000
+	b.SetLimits(limits)
+	c, _ := claim("me")
+	p, err := b.Publish("live/other", c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := p.Stream().Plain().limits.RingBytes; got != 1000 {
+		t.Errorf("a new stream's ring has %d bytes", got)
+	}
+	if got := b.Stream("live/test").Plain().limits.RingBytes; got != DefaultLimits().RingBytes {
+		t.Errorf("the ring that was there has %d bytes", got)
+	}
+	_, err = b.Await(t.Context(), "live/none")
+	expectReason(t, err, reason.StreamNotFound)
+	if !strings.Contains(err.Error(), "waited 1ms") {
+		t.Error(err)
+	}
+}

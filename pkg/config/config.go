@@ -12,9 +12,13 @@
 // The file is strict: keys that nobody knows, keys given twice and values that
 // do not fit are errors, all reported together with line and key. Every key
 // except lists of structs can also be set by an environment variable, which
-// wins over the file: WEIR_ and the full key in upper case with "_" for ".",
+// wins over the files: WEIR_ and the full key in upper case with "_" for ".",
 // so WEIR_RTMP_LISTEN sets rtmp.listen. Items of a list are separated by
 // commas. An empty variable counts as not set.
+//
+// A second file, the Overlay, is for what the program changes itself while it
+// runs. Report.Follow tells what of a configuration that was loaded anew can change
+// then.
 //
 // Of YAML, a configuration needs mappings, lists and scalars. Anchors, aliases,
 // merge keys, tags and directives are refused, so that a small file cannot
@@ -22,11 +26,9 @@
 package config
 
 import (
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 )
 
@@ -38,9 +40,8 @@ type Section struct {
 	// Validate() error, Load calls it; the text of its errors starts with the
 	// key, as in "chunk_size: must be 128..65536, is 7". Several errors can be
 	// returned by errors.Join. If it has a method Warnings() []string, Load puts
-	// these into Report.Warnings. If it has a method Live() []string, these are its
-	// keys, without the section's name, that change while the program runs; "*"
-	// stands for all.
+	// these into Report.Warnings. A method Live() []string names its keys, without
+	// the section's name, that change while the program runs; "*" stands for all.
 	Value any
 }
 
@@ -50,6 +51,8 @@ type LoadOptions struct {
 	Path string
 	// Required makes it an error that the file does not exist.
 	Required bool
+	// Overlay is read after the file, and wins over it.
+	Overlay Overlay
 	// Env is the environment as os.Environ returns it.
 	Env []string
 	// Sections is everything that can be configured.
@@ -60,13 +63,12 @@ type validator interface{ Validate() error }
 
 type warner interface{ Warnings() []string }
 
-type liver interface{ Live() []string }
-
 // loader is the state of one Load.
 type loader struct {
 	root      *entry
 	variables map[string]*entry
-	path      string
+	path      string // of what is being read
+	overlay   bool   // it is the overlay
 	origins   map[string]Origin
 	problems  Problems
 	warnings  []string
@@ -96,7 +98,14 @@ func load(o LoadOptions, data []byte) (*Report, error) {
 	if err != nil {
 		return nil, fmt.Errorf("configuration: %w", err)
 	}
+	live, err := liveKeys(root, o.Sections)
+	if err != nil {
+		return nil, fmt.Errorf("configuration: %w", err)
+	}
 	l.file(o.Path, data)
+	l.overlay = true
+	l.file(o.Overlay.Path, o.Overlay.Text)
+	l.overlay = false
 	l.environment(o.Env)
 	l.validate(o.Sections)
 	if len(l.problems) > 0 {
@@ -106,7 +115,7 @@ func load(o LoadOptions, data []byte) (*Report, error) {
 	slices.Sort(l.warnings)
 	l.addSectionWarnings(o.Sections)
 	return &Report{
-		Warnings: l.warnings, root: root, defaults: defaults, origins: l.origins, etag: strconv.Quote(rand.Text()),
+		Warnings: l.warnings, root: root, sections: o.Sections, live: live, defaults: defaults, origins: l.origins,
 	}, nil
 }
 

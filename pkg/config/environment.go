@@ -85,6 +85,7 @@ func (l *loader) setVariable(name, value string, e *entry) {
 	case scalar:
 		err = setScalar(e.value, value)
 	case list:
+		l.forgetItems(e)
 		err = setList(e.value, value)
 	default:
 		err = errors.New("can be set in the file only")

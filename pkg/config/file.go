@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"reflect"
 	"strings"
@@ -29,6 +30,11 @@ const (
 	maxNesting = 32
 )
 
+// forgetItems drops the places of the elements of a list that is set again.
+func (l *loader) forgetItems(e *entry) {
+	maps.DeleteFunc(l.origins, func(key string, _ Origin) bool { return strings.HasPrefix(key, e.key+"[") })
+}
+
 // readFile returns nil without error if the file does not exist and need not.
 func readFile(path string, required bool) ([]byte, error) {
 	if path == "" {
@@ -51,47 +57,52 @@ func readFile(path string, required bool) ([]byte, error) {
 
 // file sets what the YAML document in data says.
 func (l *loader) file(path string, data []byte) {
+	if body := l.parse(path, data); body != nil {
+		start := l.whole()
+		start.Line, start.Column = 1, 1
+		l.decode(l.root, body, start)
+	}
+}
+
+// parse returns the YAML document in data, nil if it is empty or broken.
+func (l *loader) parse(path string, data []byte) (body ast.Node) {
 	data = bytes.TrimPrefix(data, []byte("\ufeff"))
 	l.path = path
-	whole := Origin{File: path}
 	if len(data) > maxFileBytes {
-		l.problem(whole, "", fmt.Errorf("the file is larger than %s", ByteSize(maxFileBytes)))
-		return
+		l.problem(l.whole(), "", fmt.Errorf("the file is larger than %s", ByteSize(maxFileBytes)))
+		return nil
 	}
 	if !utf8.Valid(data) {
-		l.problem(whole, "", errors.New("the file is not UTF-8 text"))
-		return
+		l.problem(l.whole(), "", errors.New("the file is not UTF-8 text"))
+		return nil
 	}
 	tokens := lexer.Tokenize(string(data))
 	if p := checkTokens(tokens); p != nil {
 		l.problem(l.at(p.token), "", p.err)
-		return
+		return nil
 	}
 	file, err := parser.Parse(tokens, 0, parser.AllowDuplicateMapKey())
 	if err != nil {
 		l.syntaxProblem(err)
-		return
+		return nil
 	}
-	var body ast.Node
 	for _, doc := range file.Docs {
 		switch {
 		case doc.Body == nil:
 		case body != nil:
 			l.problem(l.at(doc.Body.GetToken()), "", errors.New("the file holds more than one document"))
-			return
+			return nil
 		default:
 			body = doc.Body
 		}
 	}
-	if body != nil {
-		l.decode(l.root, body, Origin{File: path, Line: 1, Column: 1})
-	}
+	return body
 }
 
 func (l *loader) syntaxProblem(err error) {
 	var syntax yaml.Error
 	if !errors.As(err, &syntax) {
-		l.problem(Origin{File: l.path}, "", errors.New("the file is not valid YAML"))
+		l.problem(l.whole(), "", errors.New("the file is not valid YAML"))
 		return
 	}
 	// The full text of err quotes lines of the file, which may hold secrets.
@@ -141,11 +152,15 @@ func checkTokens(tokens token.Tokens) *tokenProblem {
 	return nil
 }
 
+// whole is the origin of what concerns all of the file that is being read.
+func (l *loader) whole() Origin { return Origin{File: l.path, Overlay: l.overlay} }
+
 func (l *loader) at(t *token.Token) Origin {
-	if t == nil || t.Position == nil {
-		return Origin{File: l.path}
+	place := l.whole()
+	if t != nil && t.Position != nil {
+		place.Line, place.Column = t.Position.Line, t.Position.Column
 	}
-	return Origin{File: l.path, Line: t.Position.Line, Column: t.Position.Column}
+	return place
 }
 
 // decode sets e from n, which is the value of a key at the given place.
@@ -194,6 +209,7 @@ func (l *loader) decodeList(e *entry, n ast.Node, at Origin) {
 		l.wrongShape(e, n, at)
 		return
 	}
+	l.forgetItems(e)
 	items := reflect.MakeSlice(e.value.Type(), len(seq.Values), len(seq.Values))
 	for i, itemNode := range seq.Values {
 		item, err := describeValue("", fmt.Sprintf("%s[%d]", e.key, i), items.Index(i), 0)

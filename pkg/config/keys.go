@@ -62,7 +62,7 @@ func (r *Report) Keys() ([]Key, error) {
 		if e.shape == group {
 			return
 		}
-		k, err := e.describeKey(e.live)
+		k, err := e.describeKey(r.live[e.key])
 		if err != nil {
 			failed = err
 		}

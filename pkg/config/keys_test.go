@@ -36,14 +36,14 @@ func TestKeys(t *testing.T) {
 	for _, want := range []Key{
 		{Key: "rtmp.listen", Type: TypeAddress, Value: `":1935"`, Default: `":1935"`, Help: "Where to listen.", Variable: "WEIR_RTMP_LISTEN"},
 		{Key: "rtmp.chunk_size", Type: TypeNumber, Value: "4096", Default: "60000", SetBy: "weir.yaml:2:3", Live: true, Variable: "WEIR_RTMP_CHUNK_SIZE"},
-		{Key: "rtmp.timeout", Type: TypeDuration, Value: "15s", Default: "15s", Variable: "WEIR_RTMP_TIMEOUT"},
+		{Key: "rtmp.timeout", Type: TypeDuration, Value: "15s", Default: "15s", Live: true, Variable: "WEIR_RTMP_TIMEOUT"},
 		{Key: "rtmp.max_bytes", Type: TypeSize, Value: "8MiB", Default: "8MiB", Variable: "WEIR_RTMP_MAX_BYTES"},
 		{Key: "rtmp.trusted_proxies", Type: TypeList, Value: "[]", Default: "[]", Variable: "WEIR_RTMP_TRUSTED_PROXIES"},
-		{Key: "rtmp.codecs", Type: TypeList, Value: `[AAC, "-x"]`, Default: "[H264, AAC]", SetBy: "WEIR_RTMP_CODECS", Variable: "WEIR_RTMP_CODECS"},
+		{Key: "rtmp.codecs", Type: TypeList, Value: `[AAC, "-x"]`, Default: "[H264, AAC]", SetBy: "WEIR_RTMP_CODECS", Live: true, Variable: "WEIR_RTMP_CODECS"},
 		{Key: "rtmp.fast", Type: TypeBool, Value: "false", Default: "false", Variable: "WEIR_RTMP_FAST"},
 		{Key: "rtmp.share", Type: TypeNumber, Value: "0.5", Default: "0.5", Variable: "WEIR_RTMP_SHARE"},
 		{Key: "rtmp.retries", Type: TypeNumber, Value: "0", Default: "0", Variable: "WEIR_RTMP_RETRIES"},
-		{Key: "rtmp.tls.certificate", Type: TypeText, Value: `""`, Default: `""`, Live: true, Variable: "WEIR_RTMP_TLS_CERTIFICATE"},
+		{Key: "rtmp.tls.certificate", Type: TypeText, Value: `""`, Default: `""`, Variable: "WEIR_RTMP_TLS_CERTIFICATE"},
 		{Key: "rtmp.tls.key", Type: TypeSecret, Value: `"***"`, Default: `""`, SetBy: "weir.yaml:3:9", Live: true, Secret: true, Variable: "WEIR_RTMP_TLS_KEY"},
 		{Key: "auth.users", Type: TypeGroups, Value: "- name: a\n  password: \"***\"\n  allow:\n    - actions: [play]\n      limit: 0s\n", Default: "[]", SetBy: "weir.yaml:5:3", Live: true, Secret: true},
 		{Key: "auth.users[].name", Type: TypeText, Live: true},
@@ -128,14 +128,5 @@ func TestDifferences(t *testing.T) {
 				t.Errorf("%v, got\n%s\nwant\n%s", err, got, test.want)
 			}
 		})
-	}
-}
-
-// TestETag: each reading has another, also if only a secret has changed.
-func TestETag(t *testing.T) {
-	a, errA := newSample().load("rtmp: {tls: {key: hush}}")
-	b, errB := newSample().load("rtmp: {tls: {key: hash}}")
-	if errA != nil || errB != nil || a.ETag() == b.ETag() || len(a.ETag()) < 10 {
-		t.Errorf("%v, %v", errA, errB)
 	}
 }

@@ -16,6 +16,8 @@ type Origin struct {
 	// are 1. Columns count characters.
 	File         string
 	Line, Column int
+	// Overlay tells that the file is the overlay.
+	Overlay bool
 	// Variable is the name of an environment variable.
 	Variable string
 }
@@ -53,11 +55,25 @@ func (p *Problem) Error() string {
 	return b.String() + p.Err.Error()
 }
 
+// Field returns the full name of the key that the problem is about, also where only
+// the text of Err tells it; empty if it is about none.
+func (p *Problem) Field() string {
+	if p.Key != "" {
+		return p.Key
+	}
+	key, _, _ := strings.Cut(p.Err.Error(), ":")
+	if strings.ContainsAny(key, " \n") || !strings.Contains(key, ".") {
+		return ""
+	}
+	return key
+}
+
 // Unwrap returns Err.
 func (p *Problem) Unwrap() error { return p.Err }
 
 // Problems are all that is wrong with the configuration: those of the file in
-// the order of its lines, then those of the environment, then the others.
+// the order of its lines, those of the overlay likewise, those of the environment,
+// then the others.
 type Problems []*Problem
 
 // maxShown bounds an error's text. A file that is no configuration at all has a
@@ -89,12 +105,14 @@ func (p Problems) Unwrap() []error {
 func (p Problems) sort() {
 	rank := func(o Origin) int {
 		switch {
-		case o.Line > 0:
+		case o.Line > 0 && !o.Overlay:
 			return 0
-		case o.Variable != "":
+		case o.Line > 0:
 			return 1
+		case o.Variable != "":
+			return 2
 		}
-		return 2
+		return 3
 	}
 	slices.SortStableFunc(p, func(a, b *Problem) int {
 		return cmp.Or(

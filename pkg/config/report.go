@@ -15,15 +15,11 @@ type Report struct {
 	Warnings []string
 
 	root     *entry
+	sections []Section
+	live     map[string]bool   // keys that change while the program runs
 	defaults map[string]string // by key, as Effective writes them
 	origins  map[string]Origin
-	etag     string
 }
-
-// ETag names this reading of the configuration: each Load gives another. So it
-// changes with secrets too and says nothing of them. It has the quotes of an HTTP
-// header (RFC 9110, 8.8.3).
-func (r *Report) ETag() string { return r.etag }
 
 // Origin returns where a key such as "rtmp.listen" was set, the zero Origin if
 // it has its default.

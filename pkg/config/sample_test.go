@@ -39,9 +39,6 @@ func (s *sampleRTMP) Validate() error {
 	return errors.Join(errs...)
 }
 
-// Live names keys that change while the program runs.
-func (s *sampleRTMP) Live() []string { return []string{"chunk_size", "tls"} }
-
 type sampleRule struct {
 	Actions []string  `yaml:"actions" help:"What is allowed, such as 'play'." example:"[play]"`
 	Limit   *Duration `yaml:"limit" help:"For how long."`
@@ -66,8 +63,6 @@ func (s *sampleAuth) Validate() error {
 	}
 	return nil
 }
-
-func (s *sampleAuth) Live() []string { return []string{"*"} }
 
 func (s *sampleAuth) Warnings() []string {
 	var all []string

@@ -4,7 +4,6 @@ import (
 	"encoding"
 	"fmt"
 	"reflect"
-	"slices"
 	"strings"
 	"time"
 )
@@ -28,7 +27,6 @@ type entry struct {
 	children []*entry      // of a group
 	help     string        // what it is for, from the tag "help"
 	example  string        // a value that shows how it is written, from the tag "example"
-	live     bool          // changes while the program runs
 }
 
 // maxDepth ends the description of a type that contains itself.
@@ -50,23 +48,9 @@ func describe(sections []Section) (*entry, error) {
 		if err != nil {
 			return nil, err
 		}
-		if l, ok := s.Value.(liver); ok {
-			e.markLive(l.Live())
-		}
 		root.children = append(root.children, e)
 	}
 	return root, nil
-}
-
-// markLive notes which of the entries below a section change while the program
-// runs: those with these names and what is below them.
-func (e *entry) markLive(names []string) {
-	e.walk(func(below *entry) {
-		name := strings.TrimPrefix(below.key, e.key+".")
-		below.live = below != e && slices.ContainsFunc(names, func(live string) bool {
-			return live == "*" || live == name || strings.HasPrefix(name, live+".")
-		})
-	})
 }
 
 func describeValue(parent, name string, v reflect.Value, depth int) (*entry, error) {

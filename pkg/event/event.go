@@ -27,6 +27,7 @@ const (
 	SessionClosed Type = "session.closed"
 
 	ServerStarted   Type = "server.started"
+	ServerReloaded  Type = "server.reloaded"
 	ServerHeartbeat Type = "server.heartbeat"
 	ServerStopping  Type = "server.stopping"
 
@@ -39,7 +40,7 @@ const (
 func Types() []Type {
 	return []Type{
 		StreamPublished, StreamUnpublished, StreamLayoutChanged, StreamNotFound, StreamNoViewers,
-		SessionOpened, SessionClosed, ServerStarted, ServerHeartbeat, ServerStopping, EventsLost,
+		SessionOpened, SessionClosed, ServerStarted, ServerReloaded, ServerHeartbeat, ServerStopping, EventsLost,
 	}
 }
 

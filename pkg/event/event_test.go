@@ -71,7 +71,7 @@ func TestSelectors(t *testing.T) {
 	}{
 		{"session.closed", []Type{SessionClosed}},
 		{"session.*", []Type{SessionOpened, SessionClosed}},
-		{"server.*", []Type{ServerStarted, ServerHeartbeat, ServerStopping}},
+		{"server.*", []Type{ServerStarted, ServerReloaded, ServerHeartbeat, ServerStopping}},
 		{"", nil}, {"*", nil}, {"s*", nil}, {"stream", nil}, {"stream.none", nil}, {"events_lost", nil},
 	} {
 		var s Selector
@@ -180,6 +180,19 @@ func TestResume(t *testing.T) {
 
 // TestConcurrency: every reader gets all events, in the same order, from publishers
 // at once; nobody is left behind.
+// TestChange: another filter and another length of the queue count from now on.
+func TestChange(t *testing.T) {
+	h := NewHub("node", nil)
+	r := h.Subscribe(ReaderOptions{Queue: 2})
+	publish(h, "a", "b")
+	r.Change(Filter{Streams: []streamname.Pattern{pattern(t, "c")}}, 4)
+	publish(h, "d", "c", "e", "c")
+	h.Close()
+	if got := words(t, rest(t, r)); !slices.Equal(got, []string{"a", "b", "c", "c"}) {
+		t.Errorf("got %q", got)
+	}
+}
+
 func TestConcurrency(t *testing.T) {
 	const publishers, each = 8, 500
 	h := NewHub("n", nil)

@@ -81,14 +81,22 @@ func (h *Hub) lostEvent(last Event, lost uint64) Event {
 	return Event{ID: last.ID, Time: last.Time, Node: h.node, Type: EventsLost, Data: data}
 }
 
+// Change makes the reader get what a filter chooses, and its queue as long, from now
+// on. What waits stays.
+func (r *Reader) Change(f Filter, queue int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.options.Filter, r.options.Queue = f, max(1, queue)
+}
+
 // offer queues e if the reader wants it. A reader that lost events gets no more
 // until half its queue is free: a few large gaps are better than many small ones.
 func (r *Reader) offer(e *Event) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	if !r.options.Filter.matches(e) {
 		return
 	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
 	full := len(r.queue) >= r.options.Queue
 	if full || r.gap.lost > 0 && len(r.queue) > r.options.Queue/2 {
 		r.gap = gap{r.gap.lost + 1, *e}

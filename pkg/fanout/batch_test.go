@@ -1,6 +1,7 @@
 package fanout
 
 import (
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -54,8 +55,10 @@ func TestWhenViewersAreServed(t *testing.T) {
 		{"fixed interval", calm, 350 * time.Millisecond, after(picture(1040)), 1040, 1350},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			l := &loop{limits: DefaultLimits(), load: test.load}
-			l.limits.Interval = test.interval
+			limits := DefaultLimits()
+			limits.Interval = test.interval
+			l := &loop{limits: new(atomic.Pointer[Limits]), load: test.load}
+			l.limits.Store(&limits)
 			if got := (l.due(test.rhythm, test.now*ms) + ms/2) / ms; got != test.want {
 				t.Errorf("due at %d ms, want %d", got, test.want)
 			}

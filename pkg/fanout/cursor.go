@@ -86,7 +86,7 @@ func (c *cursor) hold() (ok bool) {
 }
 
 // lagging reports why the viewer must skip, if it must.
-func (c *cursor) lagging(e edge, limits Limits) (why reason.Reason, lost bool) {
+func (c *cursor) lagging(e edge, limits *Limits) (why reason.Reason, lost bool) {
 	if c.offset >= e.offset {
 		return "", false
 	}

@@ -58,7 +58,7 @@ func DefaultLimits() Limits {
 
 // Delivery sends logs to viewers. Its methods are safe for concurrent use.
 type Delivery struct {
-	limits Limits
+	limits atomic.Pointer[Limits] // immutable; loops, viewers and logs share it
 	loops  []*loop
 	next   atomic.Uint64
 	pumped atomic.Int64
@@ -69,19 +69,24 @@ type Delivery struct {
 // New starts a delivery with one loop for each processor that Go uses.
 func New(limits Limits) *Delivery {
 	n := runtime.GOMAXPROCS(0)
-	d := &Delivery{limits: limits, stats: newStats(n + 1), log: slog.New(slog.DiscardHandler)}
+	d := &Delivery{stats: newStats(n + 1), log: slog.New(slog.DiscardHandler)}
+	d.limits.Store(&limits)
 	for i := range n {
-		l := newLoop(limits, &d.stats.Loops[i])
+		l := newLoop(&d.limits, &d.stats.Loops[i])
 		d.loops = append(d.loops, l)
 		go l.run()
 	}
 	return d
 }
 
+// SetLimits changes the limits: Unsent and SendBuffer for viewers that are added from
+// now on, the others for all.
+func (d *Delivery) SetLimits(limits Limits) { d.limits.Store(&limits) }
+
 // Add takes over the writing side of conn. Until Closed is called nobody else
 // may write to it, and nobody may close it but to cut the viewer off.
 func (d *Delivery) Add(conn net.Conn, o ViewerOptions) *Viewer {
-	v := &Viewer{conn: conn, raw: socket.Raw(conn), options: o, limits: d.limits}
+	v := &Viewer{conn: conn, raw: socket.Raw(conn), options: o, limits: &d.limits}
 	if v.raw == nil {
 		p := newPump(v, &d.stats.Loops[len(d.loops)], &d.pumped)
 		v.driver = p
@@ -89,9 +94,10 @@ func (d *Delivery) Add(conn net.Conn, o ViewerOptions) *Viewer {
 		go p.run()
 		return v
 	}
-	socket.LimitUnsent(v.raw, d.limits.Unsent)
-	if d.limits.SendBuffer > 0 {
-		socket.LimitSendBuffer(v.raw, d.limits.SendBuffer)
+	limits := d.limits.Load()
+	socket.LimitUnsent(v.raw, limits.Unsent)
+	if limits.SendBuffer > 0 {
+		socket.LimitSendBuffer(v.raw, limits.SendBuffer)
 	}
 	l := d.shortest()
 	l.count.Add(1)

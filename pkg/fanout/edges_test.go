@@ -267,7 +267,7 @@ func TestChangeTwiceInARow(t *testing.T) {
 	onlyAudio.log.pull()
 	r.frame(true, 10)
 	r.frame(false, 10)
-	v := &Viewer{limits: DefaultLimits()}
+	v := &Viewer{limits: &r.delivery.limits}
 	v.cursor.adopt(all.log, all.release)
 	e := all.log.pull()
 	if !v.join(&e) {

@@ -388,6 +388,20 @@ func TestSlowViewerSkipsToKeyFrame(t *testing.T) {
 	}
 }
 
+// TestSetLimits: the bounds of viewers that are there change too.
+func TestSetLimits(t *testing.T) {
+	limits := DefaultLimits()
+	limits.StallTimeout = time.Hour
+	r := newRig(t, limits)
+	r.frame(true, 10)
+	c := r.join(ViewerOptions{})
+	c.expect(t, got{tag: 'P', number: 1}, got{tag: 'K', number: 1})
+	limits.StallTimeout = 50 * time.Millisecond
+	r.delivery.SetLimits(limits)
+	r.frame(false, 20_000_000)
+	c.expectClosed(t, reason.Stalled)
+}
+
 func TestViewerThatTakesNothingIsClosed(t *testing.T) {
 	limits := DefaultLimits()
 	limits.StallTimeout = 50 * time.Millisecond

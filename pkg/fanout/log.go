@@ -60,7 +60,6 @@ type Log struct {
 	view   *bus.View
 	key    Key
 	mux    Muxer
-	window time.Duration
 	counts *FormatCounts
 	out    *slog.Logger
 
@@ -116,7 +115,7 @@ type edge struct {
 func (d *Delivery) Open(v *bus.View, key Key, newMuxer func() Muxer) (*Log, func(), error) {
 	return bus.Acquire(v, key, func() (*Log, error) {
 		l := &Log{
-			view: v, key: key, mux: newMuxer(), window: d.limits.LagTime, counts: d.stats.format(key.Format), out: d.log,
+			view: v, key: key, mux: newMuxer(), counts: d.stats.format(key.Format), out: d.log,
 			resync: true, capacity: minSegment,
 		}
 		l.head = newSegment(0, minSegment)

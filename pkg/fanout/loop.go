@@ -29,7 +29,7 @@ const calmWindow = 2 * time.Second
 
 // loop is a goroutine that owns sockets and sends to them.
 type loop struct {
-	limits Limits
+	limits *atomic.Pointer[Limits]
 	counts *LoopCounts
 	signal chan struct{}
 	quit   chan struct{}
@@ -87,7 +87,7 @@ type seat struct {
 	woken atomic.Bool
 }
 
-func newLoop(limits Limits, counts *LoopCounts) *loop {
+func newLoop(limits *atomic.Pointer[Limits], counts *LoopCounts) *loop {
 	l := &loop{
 		limits: limits, counts: counts, signal: make(chan struct{}, 1),
 		quit: make(chan struct{}), done: make(chan struct{}), byLog: make(map[*Log]*group),
@@ -197,7 +197,7 @@ func (g *group) retain(now int64) {
 	}
 	window := calmWindow
 	if now-g.uneasy < int64(calmWindow) {
-		window = max(calmWindow, g.loop.limits.LagTime)
+		window = max(calmWindow, g.loop.limits.Load().LagTime)
 	}
 	if window != g.window {
 		g.window = window

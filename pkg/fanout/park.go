@@ -26,13 +26,13 @@ func (v *Viewer) await(b []byte) (n int, err error) {
 	}
 	p := progress{acked: socket.Acknowledged(v.raw), at: av.Now()}
 	for {
-		extended := v.deadline(v.limits.StallTimeout / stallLooks)
+		extended := v.deadline(v.limits.Load().StallTimeout / stallLooks)
 		switch err = v.raw.Write(send); {
 		case err == nil:
 			return n, failed
 		case !extended || !errors.Is(err, os.ErrDeadlineExceeded):
 			return 0, err
-		case p.none(socket.Acknowledged(v.raw), av.Now()) >= int64(v.limits.StallTimeout):
+		case p.none(socket.Acknowledged(v.raw), av.Now()) >= int64(v.limits.Load().StallTimeout):
 			return 0, err
 		}
 	}

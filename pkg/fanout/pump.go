@@ -71,7 +71,7 @@ func (p *pump) run() {
 func (p *pump) write(b []byte) error {
 	const piece = 64 << 10
 	for len(b) > 0 {
-		p.viewer.deadline(p.viewer.limits.StallTimeout)
+		p.viewer.deadline(p.viewer.limits.Load().StallTimeout)
 		n, err := p.viewer.conn.Write(b[:min(len(b), piece)])
 		p.counts.Sends.Add(1)
 		p.counts.Bytes.Add(uint64(n))
@@ -94,7 +94,7 @@ func (p *pump) pull() edge {
 func (p *pump) listen() {
 	p.unfollow()
 	if p.log = p.viewer.cursor.log; p.log != nil {
-		p.follower = p.log.view.Follow(p, p.viewer.limits.LagTime)
+		p.follower = p.log.view.Follow(p, p.viewer.limits.Load().LagTime)
 	}
 }
 

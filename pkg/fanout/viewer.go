@@ -43,7 +43,7 @@ type Viewer struct {
 	conn    net.Conn
 	raw     syscall.RawConn // nil: driven by a goroutine
 	options ViewerOptions
-	limits  Limits
+	limits  *atomic.Pointer[Limits]
 	driver  driver
 
 	// Owned by the driver.
@@ -319,7 +319,7 @@ func (v *Viewer) skip(e *edge) {
 	if !c.placed {
 		return
 	}
-	if why, lost := c.lagging(*e, v.limits); why != "" {
+	if why, lost := c.lagging(*e, v.limits.Load()); why != "" {
 		if n := c.skip(*e, lost); n > 0 {
 			v.session.Skipped(why, int(n))
 		}

@@ -63,6 +63,12 @@ func NewConfig() *Config {
 	}
 }
 
+// Live names what changes while weir runs: all but Node, which events of before have
+// too.
+func (c *Config) Live() []string {
+	return []string{"url", "secret", "events", "streams", "receivers", "timeout", "queue", "heartbeat"}
+}
+
 // Validate reports the settings that cannot be used.
 func (c *Config) Validate() error {
 	var errs []error

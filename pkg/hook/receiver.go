@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/url"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/weirmedia/weir/pkg/auth"
@@ -34,12 +35,16 @@ const (
 
 // receiver sends events to one service.
 type receiver struct {
-	named
-	log     *slog.Logger
-	reader  *event.Reader
-	closing <-chan struct{} // closed when there are no more events
-	client  *http.Client
-	metrics *receiverMetrics
+	settings atomic.Pointer[named] // immutable; the URL stays the same
+	log      *slog.Logger
+	reader   *event.Reader
+	closing  <-chan struct{} // closed when there are no more events
+	client   *http.Client
+	metrics  *metrics
+
+	life    context.Context // ends when what waits is not to be sent
+	cancel  context.CancelFunc
+	running sync.WaitGroup
 
 	slots   chan struct{} // one for each event that is being sent
 	sending sync.WaitGroup
@@ -51,15 +56,21 @@ type receiver struct {
 }
 
 func newReceiver(n named, reader *event.Reader, closing <-chan struct{}, m *metrics, log *slog.Logger) *receiver {
-	return &receiver{
-		named: n, log: log, reader: reader, closing: closing, metrics: m.of(n.key, reader),
+	r := &receiver{
+		log: log, reader: reader, closing: closing, metrics: m,
 		client: &http.Client{
 			Transport:     &http.Transport{MaxIdleConnsPerHost: inFlight, IdleConnTimeout: time.Minute, MaxResponseHeaderBytes: 64 << 10},
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},
 		slots: make(chan struct{}, inFlight), lanes: make(map[string][]event.Event),
 	}
+	r.settings.Store(&n)
+	r.life, r.cancel = context.WithCancel(context.Background())
+	return r
 }
+
+// start begins to send.
+func (r *receiver) start() { r.running.Go(func() { r.run(r.life) }) }
 
 // run sends events until there are no more or ctx ends. Those of no stream, such as
 // server.stopping and events_lost, keep their place among all others.
@@ -121,13 +132,14 @@ func (r *receiver) deliver(ctx context.Context, e event.Event) {
 	}
 	for delay := firstDelay; ctx.Err() == nil; delay = min(2*delay, longestDelay) {
 		if err := r.post(ctx, body); err != nil {
-			r.metrics.failed.Inc()
+			r.metrics.failed.WithLabelValues(r.settings.Load().key).Inc()
 			r.complain(err)
 			r.pause(ctx, delay-rand.N(delay/2)) //nolint:gosec // spreading requests needs no secrecy
 			continue
 		}
-		r.metrics.sent.Inc()
-		r.metrics.latency.Observe(time.Since(e.Time).Seconds())
+		key := r.settings.Load().key
+		r.metrics.sent.WithLabelValues(key).Inc()
+		r.metrics.latency.WithLabelValues(key).Observe(time.Since(e.Time).Seconds())
 		return
 	}
 	r.mu.Lock()
@@ -155,15 +167,16 @@ func (r *receiver) pause(ctx context.Context, d time.Duration) {
 
 // post sends one event. Every status of 2xx accepts it; nothing else does.
 func (r *receiver) post(ctx context.Context, body []byte) error {
-	ctx, cancel := context.WithTimeout(ctx, time.Duration(r.Timeout))
+	now := r.settings.Load()
+	ctx, cancel := context.WithTimeout(ctx, time.Duration(now.Timeout))
 	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, r.URL, bytes.NewReader(body))
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, now.URL, bytes.NewReader(body))
 	if err != nil {
 		return err
 	}
 	request.Header.Set("Content-Type", "application/json")
 	request.Header.Set("User-Agent", "weir")
-	auth.SignBody(request.Header, r.Secret, body)
+	auth.SignBody(request.Header, now.Secret, body)
 	response, err := r.client.Do(request)
 	if err != nil {
 		return err
@@ -188,14 +201,23 @@ func (r *receiver) complain(err error) {
 	if errors.As(err, &text) {
 		err = text.Err // without the URL
 	}
-	r.log.Warn("a hook's receiver does not accept events", slog.String("receiver", r.key), slog.String("error", err.Error()))
+	r.log.Warn("a hook's receiver does not accept events", slog.String("receiver", r.settings.Load().key), slog.String("error", err.Error()))
 }
 
-// close gives back what the receiver holds, after run has returned.
-func (r *receiver) close() {
+// abandon takes no more events and gives up those that wait or are being sent. It does
+// not wait.
+func (r *receiver) abandon() {
+	r.reader.Close()
+	r.cancel()
+}
+
+// end waits until run has returned and gives back what the receiver holds.
+func (r *receiver) end() {
+	r.running.Wait()
+	r.cancel()
 	r.reader.Close()
 	r.client.CloseIdleConnections()
 	if left := r.unsent + r.reader.Waiting(); left > 0 {
-		r.log.Warn("events were not sent", slog.String("receiver", r.key), slog.Int("events", left))
+		r.log.Warn("events were not sent", slog.String("receiver", r.settings.Load().key), slog.Int("events", left))
 	}
 }

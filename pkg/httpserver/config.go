@@ -51,6 +51,9 @@ func NewConfig() *Config {
 	}
 }
 
+// Live names what changes while the server runs.
+func (c *Config) Live() []string { return []string{"trusted_proxies", "allow_origin"} }
+
 // Validate reports the first setting that cannot be used.
 func (c *Config) Validate() error {
 	switch {

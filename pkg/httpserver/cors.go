@@ -35,7 +35,7 @@ func (s *Server) Share(w http.ResponseWriter, r *http.Request, methods ...string
 		return false
 	}
 	w.Header().Set("Allow", allow)
-	if s.config.AllowOrigin != "" {
+	if s.shared.Load().AllowOrigin != "" {
 		w.Header().Set("Access-Control-Allow-Methods", allow)
 		w.Header().Set("Access-Control-Allow-Headers", "Authorization, Content-Type, If-Match, If-None-Match, Range")
 		w.Header().Set("Access-Control-Max-Age", preflightSeconds)
@@ -45,7 +45,7 @@ func (s *Server) Share(w http.ResponseWriter, r *http.Request, methods ...string
 }
 
 func (s *Server) allowOrigin(h http.Header) {
-	origin := s.config.AllowOrigin
+	origin := s.shared.Load().AllowOrigin
 	if origin == "" {
 		return
 	}
@@ -60,9 +60,9 @@ func (s *Server) allowOrigin(h http.Header) {
 // as http.allow_origin says. Browsers leave that to the server for WebSocket.
 // Weir's own pages and clients that are no browser always may.
 func (s *Server) OriginAllowed(r *http.Request) bool {
-	origin := r.Header.Get("Origin")
+	origin, allowed := r.Header.Get("Origin"), s.shared.Load().AllowOrigin
 	switch {
-	case origin == "", s.config.AllowOrigin == "*", origin == s.config.AllowOrigin:
+	case origin == "", allowed == "*", origin == allowed:
 		return true
 	}
 	u, err := url.Parse(origin)

@@ -39,10 +39,10 @@ func Peer(r *http.Request) netip.AddrPort {
 // first address that is not a trusted proxy's is the client's. Its port is 0
 // if the proxy did not say it.
 func (s *Server) Remote(r *http.Request) netip.AddrPort {
-	from := Peer(r)
+	from, trusted := Peer(r), s.shared.Load().TrustedProxies
 	hops := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
 	for _, hop := range slices.Backward(hops) {
-		if !s.config.TrustedProxies.Contains(from.Addr()) {
+		if !trusted.Contains(from.Addr()) {
 			break
 		}
 		next, ok := parseHop(strings.TrimSpace(hop))

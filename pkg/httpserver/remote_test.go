@@ -51,6 +51,26 @@ func TestRemote(t *testing.T) {
 	}
 }
 
+func TestReconfigure(t *testing.T) {
+	s := behindProxies()
+	s.Reconfigure(httpserver.NewConfig())
+	r := httptest.NewRequest(http.MethodGet, "/", nil)
+	r.RemoteAddr, r.Header["X-Forwarded-For"] = "10.0.0.1:5", []string{"198.51.100.7"}
+	if got := s.Remote(r).String(); got != "10.0.0.1:5" {
+		t.Errorf("who is no trusted proxy any more is believed: %s", got)
+	}
+	r.Header.Set("Origin", "https://example.org")
+	c := httpserver.NewConfig()
+	c.AllowOrigin = "https://example.com"
+	if before := s.OriginAllowed(r); !before {
+		t.Error("the origin is not allowed")
+	}
+	s.Reconfigure(c)
+	if s.OriginAllowed(r) {
+		t.Error("another origin is allowed")
+	}
+}
+
 func TestForwarded(t *testing.T) {
 	for header, want := range map[string]bool{
 		"X-Forwarded-For": true, "x-forwarded-host": true, "X-Forwarded-Proto": true, "Forwarded": true, "Via": true,

@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"runtime/debug"
+	"sync/atomic"
 	"time"
 
 	"github.com/weirmedia/weir/pkg/config"
@@ -48,7 +49,8 @@ type Options struct {
 // Server serves HTTP/1.0, 1.1 and, on TLS, 2. Fill in its routes, then Start
 // it. Its other methods are safe for concurrent use.
 type Server struct {
-	config   *Config
+	config   *Config                // with which it started
+	shared   atomic.Pointer[Config] // what is in force now of what is live
 	log      *slog.Logger
 	sessions *session.Registry
 	table    table
@@ -67,6 +69,7 @@ func New(o Options) *Server {
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
+	s.shared.Store(s.config)
 	s.table.exact = make(map[string]http.Handler)
 	s.unserved = unserved{
 		timeout: time.Duration(s.config.HeaderTimeout),
@@ -93,6 +96,9 @@ func New(o Options) *Server {
 	}
 	return s
 }
+
+// Reconfigure takes over what is live of c, which must not be changed any more.
+func (s *Server) Reconfigure(c *Config) { s.shared.Store(c) }
 
 // Start opens the listeners and returns; an error is a *listen.Error or about
 // the certificate.

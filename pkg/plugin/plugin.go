@@ -46,6 +46,15 @@ type Service interface {
 	Close(ctx context.Context) error
 }
 
+// Reconfigurer is a Service some of whose settings change while it runs. Its Config
+// then has a method Live() []string, as config.Section says.
+type Reconfigurer interface {
+	// Reconfigure takes over c, which is of the type that was started and differs
+	// from what is in force in live keys at most. It was validated and must not be
+	// changed any more. Reconfigure does not wait.
+	Reconfigure(c Config)
+}
+
 // Wait waits for all of group, until ctx ends at most; then it returns ctx's error.
 func Wait(ctx context.Context, group *sync.WaitGroup) error {
 	done := make(chan struct{})

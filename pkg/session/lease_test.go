@@ -56,7 +56,7 @@ func TestLease(t *testing.T) {
 		after(time.Minute, 3, "")
 		after(renewPause, 4, "")
 		answer.Store(nil)
-		after(renewPause, 5, "")
+		after(2*renewPause, 5, "")
 		answer.Store(&no)
 		after(time.Second, 5, "")
 		r.Recheck()

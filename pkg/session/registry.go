@@ -42,6 +42,7 @@ type Registry struct {
 	groups   map[groupKey]*group
 	refused  map[refusalKey]uint64
 	history  history
+	rechecks uint64 // how often Recheck was called
 	stopping bool
 	leaving  int           // sessions of whose end the observer is being told
 	empty    chan struct{} // closed when stopping and the last session has closed
@@ -86,13 +87,39 @@ func (r *Registry) Open(info Info, kill func(reason.Reason)) (*Session, error) {
 		slog.String("agent", s.info.Agent))
 	r.log.LogAttrs(context.Background(), slog.LevelInfo, "session started", attrs...)
 	r.options.Observer.opened(opened)
+	s.recheckLate(info.grant)
 	return s, nil
+}
+
+// SetLimits changes Options.MaxSessions and MaxWaiting. Who is there already stays.
+func (r *Registry) SetLimits(maxSessions, maxWaiting int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.options.MaxSessions, r.options.MaxWaiting = maxSessions, maxWaiting
+}
+
+// SetMaxViewers changes Options.MaxViewers in the same way.
+func (r *Registry) SetMaxViewers(maxViewers func(stream string) int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.options.MaxViewers = maxViewers
+}
+
+// maxViewers returns the bound on the players of one stream, 0 for none.
+func (r *Registry) maxViewers(stream string) int {
+	r.mu.Lock()
+	f := r.options.MaxViewers
+	r.mu.Unlock()
+	if f == nil {
+		return 0
+	}
+	return f(stream)
 }
 
 func (r *Registry) enter(s *Session) (Snapshot, error) {
 	viewers := 0
-	if s.info.Action == Play && r.options.MaxViewers != nil {
-		viewers = r.options.MaxViewers(s.info.Stream)
+	if s.info.Action == Play {
+		viewers = r.maxViewers(s.info.Stream)
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -170,6 +170,7 @@ type Session struct {
 	killedAs error         // what there is to say about it, if anything
 	grant    auth.Grant    // by which it goes on; without Renew if it lasts
 	lease    *time.Timer   // of the next question whether it may go on
+	pause    time.Duration // before that, if there was no answer to the last
 }
 
 // ID returns the session's identity: short, random, safe in a URL.

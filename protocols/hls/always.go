@@ -22,6 +22,23 @@ func (c *Config) always() bool {
 	return false
 }
 
+// keepAlways runs keep if there is a need, anew if it runs already: the muxers outlast
+// the change of hands, as they do a change of viewers.
+func (s *service) keepAlways() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.unkeep != nil {
+		s.unkeep()
+		s.unkeep = nil
+	}
+	if s.live.Load().always() {
+		ctx, cancel := context.WithCancel(s.keeping)
+		s.unkeep = cancel
+		s.running.Add(1)
+		go s.keep(ctx)
+	}
+}
+
 // keep holds a muxer of each stream whose mode is Always, until ctx ends.
 func (s *service) keep(ctx context.Context) {
 	defer s.running.Done()
@@ -43,7 +60,7 @@ func (s *service) keep(ctx context.Context) {
 		case have && e.State == bus.Ended:
 			delete(held, e.Stream)
 			release()
-		case !have && e.State != bus.Ended && s.config.of(e.Stream.Name()).mode == Always:
+		case !have && e.State != bus.Ended && s.live.Load().of(e.Stream.Name()).mode == Always:
 			_, release, err := s.acquire(e.Stream, rendition{s.config.Format, transcode.Unchosen})
 			if err != nil {
 				s.log.Warn("hls segments are not made", slog.String("stream", e.Stream.Name()), slog.String("error", err.Error()))

@@ -121,6 +121,14 @@ func defaults() *Config {
 	}
 }
 
+// Live names what changes while weir runs: settings of segments for what begins to
+// be made from then on.
+func (c *Config) Live() []string {
+	return []string{
+		"mode", "low_latency", "segment_duration", "max_segment_duration", "part_duration", "window", "max_bytes", "max_blocked", "stall_timeout", "streams",
+	}
+}
+
 // Validate implements plugin.Config.
 func (c *Config) Validate() error {
 	if err := c.settings(Rule{}).validate(); err != nil {

@@ -249,6 +249,31 @@ func TestAwait(t *testing.T) {
 	}
 }
 
+// TestReconfigure: streams that are there already get segments without demand, new
+// muxers new settings, and neither once that is reverted.
+func TestReconfigure(t *testing.T) {
+	r := newRig(t, options{})
+	s := r.publish(25)
+	s.play(10)
+	muxers := func() int { n, _ := r.service.held(); return n }
+	for range 3 {
+		c := defaults()
+		c.Mode, c.SegmentDuration, c.Window = Always, seconds(1), 3
+		r.service.Reconfigure(c)
+		eventually(t, "the muxer", func() bool { return muxers() == 1 })
+		s.play(330)
+		if l := r.playlist(r.open("")); l.TargetDuration != time.Second {
+			t.Errorf("playlist %+v", l)
+		}
+		r.service.Reconfigure(c) // the same once more
+		for _, v := range r.host.Sessions.List() {
+			r.host.Sessions.Kill(v.ID, "kicked")
+		}
+		r.service.Reconfigure(defaults())
+		eventually(t, "the muxer's end", func() bool { return muxers() == 0 })
+	}
+}
+
 // TestAlways: segments are there before anybody asks.
 func TestAlways(t *testing.T) {
 	c := defaults()

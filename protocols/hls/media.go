@@ -105,7 +105,7 @@ func (s *service) media(ctx context.Context, m *muxer, r resource) (body []byte,
 func (s *service) serveRange(w http.ResponseWriter, r *http.Request, m *muxer, body []byte) {
 	control := http.NewResponseController(w)
 	pieces := 1 + len(body)/pieceSize
-	_ = control.SetWriteDeadline(time.Now().Add(time.Duration(pieces) * time.Duration(s.config.StallTimeout)))
+	_ = control.SetWriteDeadline(time.Now().Add(time.Duration(pieces) * time.Duration(s.live.Load().StallTimeout)))
 	defer func() { _ = control.SetWriteDeadline(time.Time{}) }() // HTTP/2 would reset the stream
 	http.ServeContent(w, r, "", time.Time{}, &counted{bytes.NewReader(body), func(n int) { s.metrics.sent(m.format, n) }})
 }

@@ -29,22 +29,19 @@ func (c *Config) Start(h *plugin.Host) (plugin.Service, error) {
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	s.stop = cancel
+	s.live.Store(c)
+	s.keeping, s.stop = context.WithCancel(context.Background())
 	if !c.Enabled {
 		return s, nil
 	}
 	s.metrics = newMetrics(s)
 	if err := h.Metrics.Register(s.metrics); err != nil {
-		cancel()
+		s.stop()
 		return nil, fmt.Errorf("hls metrics: %w", err)
 	}
 	h.HTTP.HandleSuffix("/index.m3u8", h.HTTP.Media(s.serveIndex))
 	h.HTTP.HandleInfix("/~hls/", s.serveBelow)
-	if c.always() {
-		s.running.Add(1)
-		go s.keep(ctx)
-	}
+	s.keepAlways()
 	return s, nil
 }
 
@@ -54,10 +51,12 @@ func (c *Config) Start(h *plugin.Host) (plugin.Service, error) {
 // Locks are taken in this order: viewer.mu, the bus's locks of derived values,
 // muxer.mu or service.mu.
 type service struct {
-	config  *Config
+	config  *Config                // with which it started
+	live    atomic.Pointer[Config] // what is in force of what changes
 	host    *plugin.Host
 	log     *slog.Logger
 	metrics *metrics
+	keeping context.Context // ends when nothing is to be made without demand any more
 	stop    context.CancelFunc
 	running sync.WaitGroup // muxers, and what keeps them
 	blocked atomic.Int64   // requests that wait
@@ -66,9 +65,20 @@ type service struct {
 	mu      sync.Mutex
 	muxers  map[string]*muxer // by epoch
 	viewers map[viewerKey]*viewer
+	unkeep  context.CancelFunc // ends keep; nil if it does not run
 }
 
 var _ plugin.Service = (*service)(nil)
+
+var _ plugin.Reconfigurer = (*service)(nil)
+
+// Reconfigure implements plugin.Reconfigurer.
+func (s *service) Reconfigure(c plugin.Config) {
+	s.live.Store(c.(*Config))
+	if s.config.Enabled {
+		s.keepAlways()
+	}
+}
 
 // Drain implements plugin.Service: the HTTP server stops accepting.
 func (s *service) Drain() { s.stop() }

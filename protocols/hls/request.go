@@ -142,7 +142,7 @@ func (s *service) begin(ctx context.Context, v *viewer, want rendition) (*muxer,
 		return nil, nil, err
 	}
 	// The first segment takes its longest duration, if no key frame comes.
-	ctx, cancel := context.WithTimeoutCause(ctx, s.config.of(v.name).maxSegment+startPatience, errNoSegment)
+	ctx, cancel := context.WithTimeoutCause(ctx, s.live.Load().of(v.name).maxSegment+startPatience, errNoSegment)
 	defer cancel()
 	var newest *snapshot
 	err = s.wait(ctx, func(ctx context.Context) error {

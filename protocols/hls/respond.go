@@ -131,7 +131,7 @@ func (s *service) write(w http.ResponseWriter, r *http.Request, count func(n int
 	control := http.NewResponseController(w)
 	defer func() { _ = control.SetWriteDeadline(time.Time{}) }() // HTTP/2 would reset the stream
 	for len(body) > 0 {
-		_ = control.SetWriteDeadline(time.Now().Add(time.Duration(s.config.StallTimeout))) // if it fails, so does the write
+		_ = control.SetWriteDeadline(time.Now().Add(time.Duration(s.live.Load().StallTimeout))) // if it fails, so does the write
 		n, err := w.Write(body[:min(len(body), pieceSize)])
 		if err != nil {
 			s.metrics.cut.Inc()

@@ -256,7 +256,7 @@ func (v *viewer) await(ctx context.Context) error {
 
 // wait runs f, which waits, if not too many requests do already.
 func (s *service) wait(ctx context.Context, f func(ctx context.Context) error) error {
-	if n := s.blocked.Add(1); n > int64(s.config.MaxBlocked) {
+	if n := s.blocked.Add(1); n > int64(s.live.Load().MaxBlocked) {
 		s.blocked.Add(-1)
 		return reason.Wrap(reason.LimitReached, fmt.Errorf("%d requests wait already (hls.max_blocked)", n-1))
 	}

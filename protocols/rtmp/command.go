@@ -212,7 +212,7 @@ func (c *conn) setIdle(idle bool) {
 	c.idle = idle
 	c.mu.Unlock()
 	if idle {
-		c.expectWithin(time.Duration(c.server.config.HandshakeTimeout))
+		c.expectWithin(time.Duration(c.server.live.Load().HandshakeTimeout))
 	} else {
 		c.expectWithin(0)
 	}

@@ -78,6 +78,14 @@ func New() plugin.Config {
 	}
 }
 
+// Live names what changes while weir runs: Audio for players, the limits for
+// connections that come from then on.
+func (c *Config) Live() []string {
+	return []string{
+		"audio", "handshake_timeout", "max_message", "max_chunk_streams", "streams",
+	}
+}
+
 // Validate reports the first setting that cannot be used.
 func (c *Config) Validate() error {
 	switch {

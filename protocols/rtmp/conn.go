@@ -151,7 +151,7 @@ func (c *conn) run() error {
 
 // greet does the handshakes.
 func (c *conn) greet() error {
-	c.expectWithin(time.Duration(c.server.config.HandshakeTimeout))
+	c.expectWithin(time.Duration(c.server.live.Load().HandshakeTimeout))
 	_ = c.net.SetWriteDeadline(time.Now().Add(writeTimeout)) // a dead connection shows when it is used
 	err := c.secure()
 	if err == nil {
@@ -170,7 +170,7 @@ func (c *conn) greet() error {
 		source = c.source
 	}
 	c.reader = rtmpchunk.NewReader(source, rtmpchunk.Limits{
-		MaxMessage: uint32(c.server.config.MaxMessage), MaxChunkStreams: c.server.config.MaxChunkStreams,
+		MaxMessage: uint32(c.server.live.Load().MaxMessage), MaxChunkStreams: c.server.live.Load().MaxChunkStreams,
 	})
 	return nil
 }

@@ -43,7 +43,7 @@ func (c *conn) handlePlay(id uint32, cmd message.Command) error {
 	r, err := c.admit(auth.Play, cmd.String(0))
 	var audio transcode.Choice
 	if err == nil {
-		audio, err = transcode.ChoiceOf(r.query, c.server.config.audio(r.name))
+		audio, err = transcode.ChoiceOf(r.query, c.server.live.Load().audio(r.name))
 	}
 	if err != nil {
 		return c.refuse(session.Play, id, message.CodePlayFailed, r.name, err)

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -28,7 +29,8 @@ const protocol = "rtmp"
 
 // Server accepts RTMP connections. It is made by Config.Start.
 type Server struct {
-	config  *Config
+	config  *Config                // with which it started
+	live    atomic.Pointer[Config] // what is in force of what changes
 	host    *plugin.Host
 	ignored *prometheus.CounterVec
 	slow    prometheus.Counter // publishers whose clock hardly advances
@@ -61,6 +63,7 @@ func newServer(c *Config, h *plugin.Host) (*Server, error) {
 			Help: "Publishers whose media ran faster than real time for half a minute.",
 		}),
 	}
+	s.live.Store(c)
 	for _, c := range []prometheus.Collector{s.ignored, s.slow, s.fast} {
 		if err := h.Metrics.Register(c); err != nil {
 			return nil, fmt.Errorf("rtmp: %w", err)
@@ -68,6 +71,11 @@ func newServer(c *Config, h *plugin.Host) (*Server, error) {
 	}
 	return s, nil
 }
+
+var _ plugin.Reconfigurer = (*Server)(nil)
+
+// Reconfigure implements plugin.Reconfigurer.
+func (s *Server) Reconfigure(c plugin.Config) { s.live.Store(c.(*Config)) }
 
 func (s *Server) start() error {
 	var certificate *tlsfile.Certificate

@@ -59,6 +59,14 @@ func New() plugin.Config {
 	}
 }
 
+// Live names what changes while weir runs: HandshakeTimeout for connections, MaxLag
+// for streams that somebody begins to play from then on.
+func (c *Config) Live() []string {
+	return []string{
+		"handshake_timeout", "max_lag",
+	}
+}
+
 // Validate reports the first setting that cannot be used.
 func (c *Config) Validate() error {
 	switch {

@@ -50,7 +50,7 @@ func (c *client) feed(r request) (*feed, func(), error) {
 	type key struct{ e *endpoint }
 	e := c.endpoint
 	f, release, err := rtpfeed.Acquire(context.Background(), view, key{e}, rtpfeed.Options{
-		Log: e.server.host.Log, Protocol: protocol, Window: time.Duration(e.server.config.MaxLag), BatchAt: batchAt,
+		Log: e.server.host.Log, Protocol: protocol, Window: time.Duration(e.server.live.Load().MaxLag), BatchAt: batchAt,
 		Unsent: e.server.metrics.unsent.Inc,
 		Begin:  func(outlets []*rtpfeed.Outlet) (io.Closer, error) { return e.describe(r.name, outlets) },
 	})

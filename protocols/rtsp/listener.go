@@ -31,7 +31,7 @@ func (l *listener) Accept() (net.Conn, error) {
 		nc, err := l.Limited.Accept()
 		switch {
 		case err == nil:
-			return newPeer(nc, time.Duration(l.endpoint.server.config.HandshakeTimeout), l.buffers), nil
+			return newPeer(nc, time.Duration(l.endpoint.server.live.Load().HandshakeTimeout), l.buffers), nil
 		case errors.Is(err, net.ErrClosed): // drained
 			<-l.closed
 			return nil, err

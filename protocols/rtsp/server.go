@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/bluenviron/gortsplib/v4"
@@ -34,7 +35,8 @@ const (
 
 // Server accepts RTSP connections. It is made by Config.Start.
 type Server struct {
-	config  *Config
+	config  *Config                // with which it started
+	live    atomic.Pointer[Config] // what is in force of what changes
 	host    *plugin.Host
 	metrics *metrics
 	plain   *endpoint // nil if off
@@ -45,8 +47,14 @@ type Server struct {
 
 var _ plugin.Service = (*Server)(nil)
 
+var _ plugin.Reconfigurer = (*Server)(nil)
+
+// Reconfigure implements plugin.Reconfigurer.
+func (s *Server) Reconfigure(c plugin.Config) { s.live.Store(c.(*Config)) }
+
 func newServer(c *Config, h *plugin.Host) (*Server, error) {
 	s := &Server{config: c, host: h, metrics: newMetrics()}
+	s.live.Store(c)
 	for _, c := range s.metrics.all() {
 		if err := h.Metrics.Register(c); err != nil {
 			return nil, fmt.Errorf("rtsp: %w", err)

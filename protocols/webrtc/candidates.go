@@ -95,7 +95,7 @@ func (s *Server) addresses(reached netip.Addr) (list []netip.Addr) {
 		}
 	}
 	add(reached)
-	for _, h := range s.config.Hosts {
+	for _, h := range s.live.Load().Hosts {
 		for _, a := range resolve(h) {
 			add(a)
 		}
@@ -104,7 +104,7 @@ func (s *Server) addresses(reached netip.Addr) (list []netip.Addr) {
 	switch {
 	case !bound.IsUnspecified():
 		add(bound)
-	case s.config.Interfaces:
+	case s.live.Load().Interfaces:
 		for _, a := range interfaces() {
 			add(a)
 		}

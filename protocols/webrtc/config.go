@@ -102,6 +102,14 @@ func New() plugin.Config {
 	}
 }
 
+// Live names what changes while weir runs: what clients are told and limits for
+// sessions, MaxLag for streams that somebody begins to play from then on.
+func (c *Config) Live() []string {
+	return []string{
+		"hosts", "interfaces", "ice_servers", "keyframe_interval", "max_lag", "min_playout_delay", "max_playout_delay", "max_sessions", "max_connecting", "max_connecting_per_address", "streams",
+	}
+}
+
 // Validate reports the first setting that cannot be used.
 func (c *Config) Validate() error {
 	switch {

@@ -30,7 +30,7 @@ const (
 // them.
 func (s *Server) offerExtensions(engine *pion.MediaEngine) error {
 	uris := []string{captureTimeURI}
-	if s.config.MaxPlayoutDelay > 0 {
+	if s.live.Load().MaxPlayoutDelay > 0 {
 		uris = append(uris, playoutDelayURI)
 	}
 	for _, uri := range uris {

@@ -89,13 +89,20 @@ func FuzzFragment(f *testing.F) {
 	})
 }
 
+// configured returns a server that has a configuration and nothing else.
+func configured(c *Config) *Server {
+	s := &Server{config: c}
+	s.live.Store(c)
+	return s
+}
+
 // FuzzRequest: whatever stands in a request, an answer's candidates make sense, and
 // so does the name of a stream.
 func FuzzRequest(f *testing.F) {
 	f.Add("127.0.0.1:8080", "application/sdp", "webrtc://weir:8080/live/test?token=abc")
 	f.Add("[fe80::1%eth0]:80", "application/sdp; charset=utf-8", "webrtc://weir/live%2Ftest/")
 	f.Add("weir.example", "text/plain", "http://weir/live/test")
-	s := &Server{config: &Config{TCP: true, Hosts: []string{"192.0.2.10"}}}
+	s := configured(&Config{TCP: true, Hosts: []string{"192.0.2.10"}})
 	var err error
 	if s.udp, err = net.ListenUDP("udp", nil); err != nil {
 		f.Fatal(err)
@@ -145,7 +152,7 @@ func TestParseOffer(t *testing.T) {
 
 // The address that the client used comes first; all others are there once.
 func TestAddresses(t *testing.T) {
-	s := &Server{config: &Config{Listen: "0.0.0.0:0", Hosts: []string{"192.0.2.10", "192.0.2.11"}}}
+	s := configured(&Config{Listen: "0.0.0.0:0", Hosts: []string{"192.0.2.10", "192.0.2.11"}})
 	if _, err := s.openSockets(); err != nil {
 		t.Fatal(err)
 	}

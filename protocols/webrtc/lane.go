@@ -76,7 +76,7 @@ func (l *lane) Bind(ctx pion.TrackLocalContext) (pion.RTPCodecParameters, error)
 	for _, c := range ctx.CodecParameters() {
 		if c.PayloadType == l.codec.params.PayloadType {
 			l.out, l.ssrc = ctx.WriteStream(), uint32(ctx.SSRC())
-			l.use(ctx.HeaderExtensions(), l.player.resource.server.config)
+			l.use(ctx.HeaderExtensions(), l.player.resource.server.live.Load())
 			if l.codec.rtx != nil {
 				l.rtxType, l.rtxSSRC = uint8(l.codec.rtx.PayloadType), uint32(ctx.SSRCRetransmission())
 			}

@@ -14,7 +14,7 @@ const turnValid = 24 * time.Hour
 
 // links returns the Link headers that name the ICE servers (RFC 9725, 4.6).
 func (s *Server) links() (list []string, err error) {
-	for _, server := range s.config.ICEServers {
+	for _, server := range s.live.Load().ICEServers {
 		link := fmt.Sprintf("<%s>; rel=\"ice-server\"", server.URL)
 		if strings.HasPrefix(server.URL, "turn") {
 			username, credential := server.Username, server.Credential.Reveal()

@@ -13,15 +13,21 @@ import (
 // address: those that never do must not take the place of others. Its methods are
 // safe for concurrent use.
 type pending struct {
+	mu         sync.Mutex
 	most, each int
-
-	mu  sync.Mutex
-	all int
-	of  map[netip.Prefix]int
+	all        int
+	of         map[netip.Prefix]int
 }
 
 func newPending(most, each int) *pending {
 	return &pending{most: most, each: each, of: make(map[netip.Prefix]int)}
+}
+
+// limit changes how many there may be.
+func (p *pending) limit(most, each int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.most, p.each = most, each
 }
 
 // enter counts one from an address. leave, which may be called repeatedly, undoes

@@ -41,3 +41,19 @@ func TestPending(t *testing.T) {
 		t.Errorf("%d networks are known, want 3", len(p.of))
 	}
 }
+
+// TestPendingLimit: the bounds change, and whoever is there stays.
+func TestPendingLimit(t *testing.T) {
+	p, a := newPending(1, 1), netip.MustParseAddr("192.0.2.1")
+	if _, err := p.enter(a); err != nil {
+		t.Fatal(err)
+	}
+	p.limit(2, 2)
+	if _, err := p.enter(a); err != nil {
+		t.Error(err)
+	}
+	p.limit(1, 1)
+	if _, err := p.enter(a); reason.Of(err, "") != reason.LimitReached || p.count() != 2 {
+		t.Errorf("%v, %d are counted", err, p.count())
+	}
+}

@@ -98,7 +98,7 @@ func (p *playing) acquire(ctx context.Context) error {
 	p.releases = append(p.releases, release)
 	var box *outbox
 	p.feed, release, err = rtpfeed.Acquire(ctx, view, key{s}, rtpfeed.Options{
-		Log: s.host.Log, Protocol: protocol, Window: time.Duration(s.config.of(p.resource.stream).maxLag), MaxPayload: maxPayload, BatchAt: batchAt,
+		Log: s.host.Log, Protocol: protocol, Window: time.Duration(s.live.Load().of(p.resource.stream).maxLag), MaxPayload: maxPayload, BatchAt: batchAt,
 		Carries: carries, Unsent: s.metrics.unsent.Inc,
 		Begin: func([]*rtpfeed.Outlet) (io.Closer, error) {
 			box = newOutbox(s.udp)

@@ -290,7 +290,7 @@ func (p *publishing) refresh() {
 func (p *publishing) refreshLater() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	every := time.Duration(p.resource.server.config.of(p.resource.stream).keyframeInterval)
+	every := time.Duration(p.resource.server.live.Load().of(p.resource.stream).keyframeInterval)
 	if every <= 0 || p.closed {
 		return
 	}

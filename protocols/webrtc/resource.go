@@ -70,8 +70,8 @@ func (s *Server) attach(r *resource) error {
 	switch {
 	case s.draining:
 		return reason.Wrap(reason.Shutdown, errors.New("the server stops"))
-	case len(s.resources) >= s.config.MaxSessions:
-		return reason.Wrap(reason.LimitReached, fmt.Errorf("webrtc.max_sessions: all %d are in use", s.config.MaxSessions))
+	case len(s.resources) >= s.live.Load().MaxSessions:
+		return reason.Wrap(reason.LimitReached, fmt.Errorf("webrtc.max_sessions: all %d are in use", s.live.Load().MaxSessions))
 	}
 	r.id, r.etag = strings.ToLower(rand.Text()), newETag()
 	s.resources[r.id] = r

@@ -12,6 +12,7 @@ import (
 	"net"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/pion/ice/v4"
@@ -47,7 +48,8 @@ const (
 
 // Server accepts WebRTC sessions. It is made by Config.Start.
 type Server struct {
-	config  *Config
+	config  *Config                // with which it started
+	live    atomic.Pointer[Config] // what is in force of what changes
 	host    *plugin.Host
 	metrics *metrics
 	pending *pending
@@ -68,11 +70,21 @@ type Server struct {
 
 var _ plugin.Service = (*Server)(nil)
 
+var _ plugin.Reconfigurer = (*Server)(nil)
+
+// Reconfigure implements plugin.Reconfigurer.
+func (s *Server) Reconfigure(c plugin.Config) {
+	now := c.(*Config)
+	s.live.Store(now)
+	s.pending.limit(now.MaxConnecting, now.MaxConnectingPerAddress)
+}
+
 func newServer(c *Config, h *plugin.Host) (*Server, error) {
 	s := &Server{
 		config: c, host: h, metrics: newMetrics(), pending: newPending(c.MaxConnecting, c.MaxConnectingPerAddress),
 		resources: make(map[string]*resource),
 	}
+	s.live.Store(c)
 	for _, c := range s.metrics.all(s.pending.count) {
 		if err := h.Metrics.Register(c); err != nil {
 			return nil, fmt.Errorf("webrtc: %w", err)

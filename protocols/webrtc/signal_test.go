@@ -179,9 +179,9 @@ func TestRestart(t *testing.T) {
 }
 
 func TestLinks(t *testing.T) {
-	s := &Server{config: &Config{ICEServers: []ICEServer{
+	s := configured(&Config{ICEServers: []ICEServer{
 		{URL: "stun:a.example:3478"}, {URL: "turn:b.example", Username: "u", Credential: "c"}, {URL: "turn:c.example", Secret: "s"},
-	}}}
+	}})
 	links, err := s.links()
 	if err != nil || len(links) != 3 || links[0] != `<stun:a.example:3478>; rel="ice-server"` ||
 		links[1] != `<turn:b.example>; rel="ice-server"; username="u"; credential="c"; credential-type="password"` {
