@@ -42,12 +42,16 @@ type Options struct {
 	Configuration Configuration
 	// Remote tells where a request comes from, trusted proxies considered.
 	Remote func(*http.Request) netip.AddrPort
+	// Loopback tells whether who sits at this machine needs no credential.
+	Loopback func() bool
+	// Warnings returns what the operator should know, in a line each; nil: nothing.
+	Warnings func() []string
 }
 
 // New returns the handler for all below /api/, behind the guard. The time of
 // the call counts as the program's start.
 func New(o Options) http.Handler {
-	guard := &Guard{Authorizer: o.Authorizer, Sessions: o.Sessions, Remote: o.Remote}
+	guard := &Guard{Authorizer: o.Authorizer, Sessions: o.Sessions, Remote: o.Remote, Loopback: o.Loopback}
 	return guard.Protect(auth.API, newEngine(o))
 }
 
@@ -134,11 +138,18 @@ type Info struct {
 	RTSPSPort int     `json:"rtsps_port"`
 	// WebRTCPort is that of the media; requests go to the port of HTTP.
 	WebRTCPort int `json:"webrtc_port"`
+	// Warnings are what the operator should know, in a line each.
+	Warnings []string `json:"warnings"`
 }
 
 func (a *api) info(c *gin.Context) {
+	warnings := []string{}
+	if a.Warnings != nil {
+		warnings = append(warnings, a.Warnings()...)
+	}
 	c.JSON(http.StatusOK, Info{
 		Version: a.Version, UptimeS: time.Since(a.started).Round(time.Millisecond).Seconds(),
 		RTMPPort: a.RTMPPort, RTMPSPort: a.RTMPSPort, RTSPPort: a.RTSPPort, RTSPSPort: a.RTSPSPort, WebRTCPort: a.WebRTCPort,
+		Warnings: warnings,
 	})
 }

@@ -29,6 +29,8 @@ func (a *authorizer) Authorize(_ context.Context, r auth.Request) (auth.Grant, e
 	a.asked = append(a.asked, r)
 	switch c := r.Credentials; {
 	case c.Token == "good", c.User == "ann" && c.Password == "secret":
+		return auth.Grant{Identity: auth.Identity{User: "ann"}}, nil
+	case c.Token == "anonymous": // whose address is enough
 		return auth.Grant{}, nil
 	case c.Token == "fault":
 		return auth.Grant{}, errors.New("database on fire")
@@ -76,7 +78,7 @@ func fixture(t *testing.T) Options {
 	since := time.Date(2026, 1, 2, 3, 4, 5, 0, time.FixedZone("", 3600))
 	return Options{
 		Version: "v0.1.0", RTMPPort: 1935, RTSPPort: 8554, Sessions: r, Events: event.NewHub("node", nil), Authorizer: &authorizer{},
-		Remote:   httpserver.New(httpserver.Options{}).Remote,
+		Remote: httpserver.New(httpserver.Options{}).Remote, Loopback: yes, Warnings: func() []string { return []string{"mind the gap"} },
 		LogLevel: new(slog.LevelVar), Configuration: &configuration{text: "log:\n  level: info\n", keys: someKeys},
 		Streams: func() []StreamInfo {
 			return []StreamInfo{
@@ -118,7 +120,7 @@ func TestInfo(t *testing.T) {
 	if err := json.Unmarshal(w.Body.Bytes(), &got); err != nil || w.Code != 200 {
 		t.Fatalf("%d %s: %v", w.Code, w.Body, err)
 	}
-	if got.Version != "v0.1.0" || got.RTMPPort != 1935 || got.RTSPPort != 8554 || got.UptimeS < 0 {
+	if got.Version != "v0.1.0" || got.RTMPPort != 1935 || got.RTSPPort != 8554 || got.UptimeS < 0 || len(got.Warnings) != 1 {
 		t.Errorf("%+v", got)
 	}
 	if w.Header().Get("Cache-Control") != "no-store" {
@@ -310,6 +312,10 @@ func TestGuard(t *testing.T) {
 		{"through a proxy that says less", "/", []func(*http.Request){header("Via", "1.1 x")}, 401},
 		{"for a foreign page", "/", []func(*http.Request){header("Origin", "https://example.org")}, 401},
 		{"for a hidden page", "/", []func(*http.Request){header("Origin", "null")}, 401},
+		{"by HTTP/1.0, as proxies do", "/", []func(*http.Request){func(r *http.Request) { r.Proto, r.ProtoMinor = "HTTP/1.0", 0 }}, 401},
+		{"part of a foreign page", "/", []func(*http.Request){header("Sec-Fetch-Site", "cross-site"), header("Sec-Fetch-Dest", "image")}, 401},
+		{"framed by a foreign page", "/", []func(*http.Request){header("Sec-Fetch-Site", "cross-site"), header("Sec-Fetch-Dest", "iframe")}, 401},
+		{"a link on a foreign page", "/", []func(*http.Request){header("Sec-Fetch-Site", "cross-site"), header("Sec-Fetch-Dest", "document")}, 200},
 		{"unknown peer", "/", []func(*http.Request){from("@")}, 401},
 		{"token in the query", "/?token=good", []func(*http.Request){far}, 200},
 		{"wrong token in the query", "/?token=bad", []func(*http.Request){far}, 401},
@@ -325,7 +331,7 @@ func TestGuard(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			a := &authorizer{}
-			g := &Guard{Authorizer: a, Sessions: session.NewRegistry(session.Options{}), Remote: httpserver.New(httpserver.Options{}).Remote}
+			g := &Guard{Authorizer: a, Sessions: session.NewRegistry(session.Options{}), Remote: httpserver.New(httpserver.Options{}).Remote, Loopback: yes}
 			entered := false
 			w := ask(g.Protect(auth.Metrics, http.HandlerFunc(func(http.ResponseWriter, *http.Request) { entered = true })), "GET", c.target, c.change...)
 			if w.Code != c.status || entered != (c.status == 200) {
@@ -370,3 +376,5 @@ func TestGuardAsksForTheClient(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+func yes() bool { return true }

@@ -60,14 +60,44 @@ func TestRelease(t *testing.T) {
 }
 
 // TestForeignPages: a page of somebody else's changes nothing in the operator's
-// name.
+// name, neither at this machine nor with a password that the browser knows.
 func TestForeignPages(t *testing.T) {
-	o := fixture(t)
-	id := o.Sessions.List()[0].ID
-	for _, origin := range []string{"https://example.org", "null", "http://127.0.0.1.example.org"} {
-		w := ask(New(o), "DELETE", "/api/v1/sessions/"+id, func(r *http.Request) { r.Header.Set("Origin", origin) })
-		if w.Code != http.StatusUnauthorized {
-			t.Errorf("%s: %d %s", origin, w.Code, w.Body)
+	password := func(r *http.Request) {
+		r.RemoteAddr = "192.0.2.9:50000"
+		r.SetBasicAuth("ann", "secret")
+	}
+	here := func(*http.Request) {}
+	requests := map[string]string{"POST": "/api/v1/auth/explain", "PUT": "/api/v1/log", "PATCH": "/api/v1/log", "DELETE": "/api/v1/streams/live/test"}
+	for method, path := range requests {
+		for _, kind := range []string{"", "application/json", "text/plain", "application/x-www-form-urlencoded", "multipart/form-data"} {
+			for name, value := range map[string]string{
+				"Origin https://example.org": "https://example.org", "Origin null": "null", "Origin lookalike": "http://127.0.0.1.example.org",
+				"Sec-Fetch-Site": "cross-site",
+			} {
+				for _, who := range []func(*http.Request){here, password} {
+					header, _, _ := strings.Cut(name, " ")
+					w := ask(New(fixture(t)), method, path, who, func(r *http.Request) {
+						r.Header.Set(header, value)
+						r.Header.Set("Content-Type", kind)
+						r.Body = io.NopCloser(strings.NewReader(`{"level": "debug"}`))
+					})
+					if w.Code != http.StatusForbidden || w.Header().Get("Access-Control-Allow-Origin") != "" {
+						t.Errorf("%s %s with %s, %s: %d %s", method, path, kind, name, w.Code, w.Body)
+					}
+				}
+			}
+		}
+	}
+	for token, want := range map[string]int{"good": http.StatusOK, "bad": http.StatusUnauthorized, "anonymous": http.StatusForbidden} {
+		for _, who := range []func(*http.Request){here, password} {
+			w := ask(New(fixture(t)), "PUT", "/api/v1/log", who, func(r *http.Request) {
+				r.Header.Set("Origin", "https://example.org")
+				r.Header.Set("Authorization", "Bearer "+token)
+				r.Body = io.NopCloser(strings.NewReader(`{"level": "debug"}`))
+			})
+			if w.Code != want || w.Header().Get("Access-Control-Allow-Origin") != "" {
+				t.Errorf("with the token %s: %d %s", token, w.Code, w.Body)
+			}
 		}
 	}
 }

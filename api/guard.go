@@ -15,27 +15,29 @@ import (
 )
 
 // Guard stands before the API, metrics and profiles. It lets in who sits at
-// this machine, and everybody else with a credential that the Authorizer
-// accepts. It is immutable and safe for concurrent use.
+// this machine, if Loopback says so, and everybody else with a credential that the
+// Authorizer accepts. Pages of other origins change nothing, unless they present a
+// token. It is immutable and safe for concurrent use.
 type Guard struct {
 	Authorizer auth.Authorizer
 	Sessions   *session.Registry // is told of refusals
 	// Remote tells where a request comes from, trusted proxies considered.
 	Remote func(*http.Request) netip.AddrPort
+	// Loopback tells whether who sits at this machine needs no credential.
+	Loopback func() bool
 }
 
 // Protect returns h behind the guard. A request without leave is answered 401 or
 // 403.
 func (g *Guard) Protect(action auth.Action, h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if local(r) {
-			h.ServeHTTP(w, r)
-			return
-		}
+		// A URL may hold a token, and nothing here is for a page of others to frame.
+		header := w.Header()
+		header.Set("Referrer-Policy", "no-referrer")
+		header.Set("X-Content-Type-Options", "nosniff")
+		header.Set("Content-Security-Policy", "frame-ancestors 'none'")
 		remote, given := g.Remote(r), credentials(r)
-		_, err := g.Authorizer.Authorize(r.Context(), auth.Request{
-			Action: action, Protocol: "http", Remote: remote.Addr(), Credentials: given,
-		})
+		err := g.admit(r, action, remote.Addr(), given)
 		if err == nil {
 			h.ServeHTTP(w, r)
 			return
@@ -46,6 +48,27 @@ func (g *Guard) Protect(action auth.Action, h http.Handler) http.Handler {
 		deny(w, err)
 	})
 }
+
+// admit returns nil for who may do the action. Requests that could change something
+// and that a page of another origin makes a browser send need a good token: what the
+// browser adds by itself, a password that it knows or its place in the network, is
+// not the page's to use.
+func (g *Guard) admit(r *http.Request, action auth.Action, remote netip.Addr, given auth.Credentials) error {
+	foreign := http.NewCrossOriginProtection().Check(r) != nil
+	switch {
+	case foreign && given.Token == "":
+		return errForeignPage
+	case !foreign && g.Loopback() && local(r):
+		return nil
+	}
+	grant, err := g.Authorizer.Authorize(r.Context(), auth.Request{Action: action, Protocol: "http", Remote: remote, Credentials: given})
+	if err == nil && foreign && grant.Identity.User == "" { // it was not the token that let it in
+		return errForeignPage
+	}
+	return err
+}
+
+var errForeignPage = reason.Wrap(reason.Unauthorized, &auth.Denied{Why: "pages of other origins need a token for this"})
 
 // deny answers 401 if other credentials might help and 403 if not. Basic is
 // accepted but not asked for: browsers would show their own form over the
@@ -81,9 +104,14 @@ func credentials(r *http.Request) auth.Credentials {
 // local reports whether a request comes from this machine, by somebody who
 // meant it: from a loopback address (and not from a proxy there), to a loopback
 // name (else a foreign page could reach it by a name of its own that resolves
-// to 127.0.0.1), and not on behalf of a foreign page.
+// to 127.0.0.1), and not on behalf of a foreign page, except that a link may lead
+// here. HTTP/1.0 is what proxies speak that say nothing about their client, nginx
+// before all.
 func local(r *http.Request) bool {
-	if !httpserver.Peer(r).Addr().IsLoopback() || httpserver.Forwarded(r) || !loopbackHost(r.Host) {
+	if !httpserver.Peer(r).Addr().IsLoopback() || httpserver.Forwarded(r) || !loopbackHost(r.Host) || !r.ProtoAtLeast(1, 1) {
+		return false
+	}
+	if r.Header.Get("Sec-Fetch-Site") == "cross-site" && r.Header.Get("Sec-Fetch-Dest") != "document" {
 		return false
 	}
 	origin := r.Header.Get("Origin")

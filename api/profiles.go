@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/http/pprof"
 	"runtime"
+	"strings"
 )
 
 // Profiles serves the profiles of the Go runtime below /debug/pprof/, for
@@ -14,20 +15,24 @@ func Profiles() http.Handler {
 		everyMutexEvent = 10     // one of so many is looked at
 		everyBlocked    = 10_000 // nanoseconds of waiting for which one event is looked at
 	)
-	m := http.NewServeMux()
-	m.HandleFunc("/debug/pprof/", pprof.Index)
-	m.HandleFunc("/debug/pprof/profile", pprof.Profile)
-	m.HandleFunc("/debug/pprof/symbol", pprof.Symbol)
-	m.HandleFunc("/debug/pprof/trace", pprof.Trace)
-	m.HandleFunc("/debug/pprof/mutex", func(w http.ResponseWriter, r *http.Request) {
-		runtime.SetMutexProfileFraction(everyMutexEvent)
-		defer runtime.SetMutexProfileFraction(0)
-		pprof.Handler("mutex").ServeHTTP(w, r)
+	with := func(set, unset func(), h http.Handler) http.HandlerFunc {
+		return func(w http.ResponseWriter, r *http.Request) {
+			set()
+			defer unset()
+			h.ServeHTTP(w, r)
+		}
+	}
+	// No ServeMux: it redirects paths that it does not like.
+	special := map[string]http.HandlerFunc{
+		"profile": pprof.Profile, "symbol": pprof.Symbol, "trace": pprof.Trace,
+		"mutex": with(func() { runtime.SetMutexProfileFraction(everyMutexEvent) }, func() { runtime.SetMutexProfileFraction(0) }, pprof.Handler("mutex")),
+		"block": with(func() { runtime.SetBlockProfileRate(everyBlocked) }, func() { runtime.SetBlockProfileRate(0) }, pprof.Handler("block")),
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if h, ok := special[strings.TrimPrefix(r.URL.Path, "/debug/pprof/")]; ok {
+			h(w, r)
+			return
+		}
+		pprof.Index(w, r)
 	})
-	m.HandleFunc("/debug/pprof/block", func(w http.ResponseWriter, r *http.Request) {
-		runtime.SetBlockProfileRate(everyBlocked)
-		defer runtime.SetBlockProfileRate(0)
-		pprof.Handler("block").ServeHTTP(w, r)
-	})
-	return m
 }

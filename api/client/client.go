@@ -34,7 +34,7 @@ const (
 // New returns a client of the server at base, such as "http://127.0.0.1:8080". The
 // token may be empty, which is enough on the machine itself.
 func New(base, token string) (*Client, error) {
-	if !config.IsWebURL(base) {
+	if !config.WebURL(base).Valid() {
 		return nil, fmt.Errorf("%q is no URL of a server, which is like http://127.0.0.1:8080", base)
 	}
 	return &Client{base: strings.TrimSuffix(base, "/") + "/api/v1", token: token, http: &http.Client{Timeout: timeout, Transport: &http.Transport{Proxy: http.ProxyFromEnvironment}}}, nil

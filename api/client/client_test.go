@@ -35,7 +35,7 @@ func TestClient(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer authorizer.Close()
-	server := httptest.NewServer(api.New(api.Options{
+	server := httptest.NewServer(api.New(api.Options{Loopback: func() bool { return true },
 		Version: "v9", Sessions: sessions, Authorizer: authorizer, Remote: httpserver.New(httpserver.Options{}).Remote,
 		Configuration: configuration{},
 		Streams: func() []api.StreamInfo {

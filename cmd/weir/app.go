@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"path/filepath"
 	"strconv"
 	"sync/atomic"
 
@@ -18,6 +19,7 @@ import (
 	"github.com/weirmedia/weir/pkg/metrics"
 	"github.com/weirmedia/weir/pkg/plugin"
 	"github.com/weirmedia/weir/pkg/session"
+	"github.com/weirmedia/weir/pkg/tlscert"
 	"github.com/weirmedia/weir/protocols/rtmp"
 	"github.com/weirmedia/weir/protocols/rtsp"
 	"github.com/weirmedia/weir/protocols/webrtc"
@@ -31,6 +33,7 @@ type app struct {
 	delivery *fanout.Delivery
 	sessions *session.Registry
 	http     *httpserver.Server
+	tls      *tlscert.Provider
 	events   *events
 	auth     *auth.Switch // nil before start
 	token    string       // opens API and metrics from anywhere
@@ -47,8 +50,13 @@ type app struct {
 
 // newApp starts everything. If that fails, nothing is left running.
 func newApp(s *settings, log *slog.Logger) (*app, error) {
+	certificates, err := tlscert.New(s.tls, tlscert.Options{Dir: filepath.Join(s.data.Dir, "certificates"), Log: log})
+	if err != nil {
+		return nil, err
+	}
 	a := &app{
 		log:      log,
+		tls:      certificates,
 		bus:      bus.New(s.stream.limits()),
 		delivery: fanout.New(s.delivery.limits()),
 		events:   newEvents(s.hooks, log),
@@ -60,9 +68,12 @@ func newApp(s *settings, log *slog.Logger) (*app, error) {
 	})
 	a.events.watch(a.bus, a.sessions)
 	a.delivery.LogTo(log)
-	a.http = httpserver.New(httpserver.Options{Config: s.http, Logger: log, Sessions: a.sessions})
+	a.http = httpserver.New(httpserver.Options{Config: s.http, Logger: log, Sessions: a.sessions, TLS: a.tls})
 	if err := a.start(s); err != nil {
 		return nil, errors.Join(err, a.close(s.shutdown.Timeout))
+	}
+	for _, w := range a.exposure().warnings() {
+		log.Warn("exposure", slog.String("warning", w))
 	}
 	a.events.begin(s.hooks)
 	a.configuration.allow(true)
@@ -82,7 +93,7 @@ func (a *app) start(s *settings) error {
 	registry.MustRegister(a.events.hooks.Collectors()...)
 	registry.MustRegister(a.configuration.collectors()...)
 	host := &plugin.Host{
-		Log: a.log, Bus: a.bus, Delivery: a.delivery, Sessions: a.sessions, Auth: authorizer, HTTP: a.http, Metrics: registry,
+		Log: a.log, Bus: a.bus, Delivery: a.delivery, Sessions: a.sessions, Auth: authorizer, HTTP: a.http, Metrics: registry, TLS: a.tls,
 	}
 	for _, p := range s.plugins {
 		service, err := p.config.Start(host)
@@ -100,7 +111,11 @@ func (a *app) start(s *settings) error {
 		}
 	}
 	a.route(s, metrics.Handler(registry, a.log))
-	return a.http.Start()
+	if err := a.http.Start(); err != nil {
+		return err
+	}
+	a.tls.Start()
+	return nil
 }
 
 // route fills in what the HTTP server has besides the plugins' media.
@@ -109,10 +124,14 @@ func (a *app) route(s *settings, exposition http.Handler) {
 		Logger: a.log, Version: version, RTMPPort: port(a.rtmp), RTMPSPort: port(a.rtmps), RTSPPort: port(a.rtsp), RTSPSPort: port(a.rtsps), WebRTCPort: port(a.webrtc),
 		Streams:  a.listStreams,
 		Sessions: a.sessions, Events: a.events.hub, Authorizer: a.auth, Remote: a.http.Remote, LogLevel: s.logLevel, Configuration: a.configuration,
+		Loopback: a.loopback, Warnings: a.warnings,
 	}))
-	guard := &api.Guard{Authorizer: a.auth, Sessions: a.sessions, Remote: a.http.Remote}
+	guard := &api.Guard{Authorizer: a.auth, Sessions: a.sessions, Remote: a.http.Remote, Loopback: a.loopback}
 	a.http.Handle("/metrics", guard.Protect(auth.Metrics, exposition))
 	a.http.Handle("/debug/pprof/", guard.Protect(auth.Pprof, api.Profiles()))
+	if challenge := a.tls.Challenge(); challenge != nil {
+		a.http.Handle(tlscert.ChallengePath, challenge)
+	}
 	a.http.Handle("/healthz", state("ok", func() bool { return true }))
 	a.http.Handle("/readyz", state("ready", a.ready.Load))
 	page := web.Handler()
@@ -141,6 +160,7 @@ func (a *app) finish() {
 		a.auth.Close()
 	}
 	a.delivery.Close()
+	a.tls.Close()
 }
 
 // printBanner tells where to push and what to open.
@@ -171,6 +191,13 @@ func (a *app) printBanner(w io.Writer) {
 	}
 	if addr := a.http.TLSAddr(); addr != nil {
 		line("console", "https://"+reachable(addr, 443)+"/#token="+a.token)
+	}
+	if file, fingerprint := a.tls.SelfSigned(); file != "" {
+		line("tls", "self-signed: let clients trust "+file+", or a browser if it shows SHA-256")
+		line("", fingerprint)
+	}
+	for _, w := range a.exposure().warnings() {
+		line("WARNING", w)
 	}
 }
 

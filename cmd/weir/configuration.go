@@ -39,7 +39,7 @@ func (f *configFlag) read(overlay config.Overlay) (*settings, error) {
 	if at := s.report.Origin("data.dir"); at.Overlay {
 		return nil, config.Problems{{Origin: at, Key: "data.dir", Err: errors.New("cannot be set in a file that is found by it")}}
 	}
-	return s, nil
+	return s, s.check(s.report)
 }
 
 func (f *configFlag) options(s *settings, overlay config.Overlay) config.LoadOptions {

@@ -24,7 +24,7 @@ import (
 
 // receiver is a service that gets events.
 type receiver struct {
-	url string
+	url config.WebURL
 
 	mu   sync.Mutex
 	got  []event.Event
@@ -47,7 +47,7 @@ func newReceiver(t *testing.T, before func(w http.ResponseWriter) bool) *receive
 		r.text.Write(body)
 	}))
 	t.Cleanup(server.Close)
-	r.url = server.URL
+	r.url = config.WebURL(server.URL)
 	return r
 }
 

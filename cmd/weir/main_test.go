@@ -39,6 +39,15 @@ type testServer struct {
 // error and leave neither goroutines nor descriptors behind.
 func startServer(t testing.TB, configure func(*settings)) *testServer {
 	t.Helper()
+	lines := &logLines{}
+	s := startLogging(t, configure, slog.NewJSONHandler(lines, nil))
+	s.lines = lines
+	return s
+}
+
+// startLogging is startServer with another log.
+func startLogging(t testing.TB, configure func(*settings), log slog.Handler) *testServer {
+	t.Helper()
 	s := defaultSettings()
 	s.rtmp().Listen = "127.0.0.1:0"
 	s.rtsp().Listen, s.rtsp().UDPListen = "127.0.0.1:0", "127.0.0.1:0"
@@ -52,19 +61,26 @@ func startServer(t testing.TB, configure func(*settings)) *testServer {
 	if s.report, err = config.Load(config.LoadOptions{Sections: s.sections()}); err != nil {
 		t.Fatal(err)
 	}
-	return startWith(t, s)
+	return startLog(t, s, log)
 }
 
 // startWith is startServer with all settings.
 func startWith(t testing.TB, s *settings) *testServer {
 	t.Helper()
-	before := measure(t)
 	lines := &logLines{}
-	a, err := newApp(s, slog.New(slog.NewJSONHandler(lines, nil)))
+	server := startLog(t, s, slog.NewJSONHandler(lines, nil))
+	server.lines = lines
+	return server
+}
+
+func startLog(t testing.TB, s *settings, log slog.Handler) *testServer {
+	t.Helper()
+	before := measure(t)
+	a, err := newApp(s, slog.New(log))
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := &testServer{app: a, settings: s, lines: lines}
+	server := &testServer{app: a, settings: s}
 	t.Cleanup(func() {
 		if err := server.stop(); err != nil {
 			t.Error(err)

@@ -14,6 +14,7 @@ import (
 	"github.com/weirmedia/weir/pkg/httpserver"
 	"github.com/weirmedia/weir/pkg/plugin"
 	"github.com/weirmedia/weir/pkg/streamname"
+	"github.com/weirmedia/weir/pkg/tlscert"
 )
 
 // settings is the configuration: the program's own sections and the plugins'.
@@ -27,6 +28,7 @@ type settings struct {
 	auth     *auth.Config
 	hooks    *hook.Config
 	http     *httpserver.Config
+	tls      *tlscert.Config
 	plugins  []pluginSettings
 
 	logLevel *slog.LevelVar // what is logged now
@@ -59,6 +61,7 @@ func defaultSettings() *settings {
 		logLevel: new(slog.LevelVar),
 		hooks:    hook.NewConfig(),
 		http:     httpserver.NewConfig(),
+		tls:      tlscert.NewConfig(),
 	}
 	for _, p := range plugins() {
 		s.plugins = append(s.plugins, pluginSettings{p.Section, p.New()})
@@ -70,6 +73,7 @@ func defaultSettings() *settings {
 func (s *settings) sections() []config.Section {
 	list := []config.Section{
 		{Name: "log", Value: &s.log},
+		{Name: "tls", Value: s.tls},
 		{Name: "http", Value: s.http},
 	}
 	for _, p := range s.plugins {
@@ -84,6 +88,32 @@ func (s *settings) sections() []config.Section {
 		config.Section{Name: "data", Value: &s.data},
 		config.Section{Name: "shutdown", Value: &s.shutdown},
 	)
+}
+
+// check reports what is wrong with several sections together.
+func (s *settings) check(report *config.Report) error {
+	var problems config.Problems
+	for _, l := range s.tlsListeners() {
+		if _, err := s.tls.Open(l); err != nil {
+			key := l.Section + ".tls_listen"
+			problems = append(problems, &config.Problem{Origin: report.Origin(key), Key: key, Err: err})
+		}
+	}
+	if len(problems) > 0 {
+		return problems
+	}
+	return nil
+}
+
+// tlsListeners returns what the sections say about listeners for TLS.
+func (s *settings) tlsListeners() []tlscert.Listener {
+	list := []tlscert.Listener{s.http.TLSListener()}
+	for _, p := range s.plugins {
+		if c, ok := p.config.(interface{ TLSListener() tlscert.Listener }); ok {
+			list = append(list, c.TLSListener())
+		}
+	}
+	return list
 }
 
 // logSettings is the section "log".

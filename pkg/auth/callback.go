@@ -41,7 +41,7 @@ func (c *Config) validateHTTP() error {
 		return nil
 	}
 	var errs []error
-	if !config.IsWebURL(c.HTTPURL) {
+	if !c.HTTPURL.Valid() {
 		errs = append(errs, errors.New("http_url: must be an http or https URL"))
 	}
 	if c.HTTPTimeout < minHTTPTimeout || c.HTTPTimeout > maxHTTPTimeout {
@@ -195,12 +195,12 @@ func (b *callback) ask(ctx context.Context, body []byte) (answered, error) {
 	case errors.Is(ctx.Err(), context.Canceled): // a stranger must not make the service look as if it failed
 		return answered{}, reason.Wrap(reason.ClientClosed, fmt.Errorf("asking who may: %w", ctx.Err()))
 	}
-	b.warned.Do(func() { b.log.Warn("auth.http_url gives no answer", "error", err) })
+	b.warned.Do(func() { b.log.Warn("auth.http_url gives no answer", "error", config.WithoutURL(err)) })
 	return answered{failed: true, expires: b.now().Add(failedTTL)}, nil
 }
 
 func (b *callback) post(ctx context.Context, body []byte) (a answered, err error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, b.config.HTTPURL, bytes.NewReader(body))
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, b.config.HTTPURL.Reveal(), bytes.NewReader(body))
 	if err != nil {
 		return a, err
 	}

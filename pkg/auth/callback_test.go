@@ -74,12 +74,12 @@ func TestCallbackAnswers(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			s := newService(t)
 			s.says(test.status, test.body)
-			chain, _ := newChain(t, Config{HTTPURL: s.URL})
+			chain, _ := newChain(t, Config{HTTPURL: config.WebURL(s.URL)})
 			g, err := chain.Authorize(t.Context(), asked(Play, "live/a", ""))
 			if reason.Of(err, "") != test.want || g.User != test.user || err != nil && !strings.Contains(err.Error(), test.text) {
 				t.Errorf("%+v %v", g, err)
 			}
-			lenient, _ := newChain(t, Config{HTTPURL: s.URL, HTTPAllowOnFailure: true})
+			lenient, _ := newChain(t, Config{HTTPURL: config.WebURL(s.URL), HTTPAllowOnFailure: true})
 			_, err = lenient.Authorize(t.Context(), asked(Play, "live/a", ""))
 			if want := test.want; want != reason.InternalError && reason.Of(err, "") != want || want == reason.InternalError && err != nil {
 				t.Errorf("allowed on failure: %v", err)
@@ -107,7 +107,7 @@ func TestCallbackAsks(t *testing.T) {
 		}
 	})
 	s.answer.Store(&f)
-	chain, _ := newChain(t, Config{HTTPURL: s.URL, HTTPSecret: "shared"})
+	chain, _ := newChain(t, Config{HTTPURL: config.WebURL(s.URL), HTTPSecret: "shared"})
 	if _, err := chain.Authorize(t.Context(), asked(Publish, "live/a", "user=ann&pass=x&token=y&z=1")); err != nil {
 		t.Fatal(err)
 	}
@@ -121,7 +121,7 @@ func TestCallbackAsks(t *testing.T) {
 // failure for a moment.
 func TestCallbackCache(t *testing.T) {
 	s := newService(t)
-	chain, now := newChain(t, Config{HTTPURL: s.URL, HTTPCache: config.Duration(time.Minute)})
+	chain, now := newChain(t, Config{HTTPURL: config.WebURL(s.URL), HTTPCache: config.Duration(time.Minute)})
 	try := func(stream string) (Grant, error) { return chain.Authorize(t.Context(), asked(Play, stream, "")) }
 	want := func(when string, n int32) {
 		t.Helper()
@@ -174,7 +174,7 @@ func TestCallbackSlow(t *testing.T) {
 	f := http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-release })
 	s.answer.Store(&f)
 	defer close(release)
-	chain, _ := newChain(t, Config{HTTPURL: s.URL})
+	chain, _ := newChain(t, Config{HTTPURL: config.WebURL(s.URL)})
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error)
 	for i := range maxAsking + 5 {

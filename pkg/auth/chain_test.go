@@ -116,7 +116,7 @@ func TestOrder(t *testing.T) {
 		},
 		URLKeys:    []config.Secret{urlKey},
 		JWTSecrets: []config.Secret{jwtSecret},
-		HTTPURL:    service.URL,
+		HTTPURL:    config.WebURL(service.URL),
 	})
 	later := start.Add(time.Hour)
 	for _, test := range []struct {

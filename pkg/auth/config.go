@@ -3,6 +3,7 @@ package auth
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -17,6 +18,9 @@ type Config struct {
 	// Users is who may do what. Once there is one, what no user is allowed is
 	// denied.
 	Users []User `yaml:"users" help:"Who may do what. Without users, everybody may publish and play."`
+	// Loopback lets who sits at this machine use API, metrics and pprof without a
+	// credential.
+	Loopback bool `yaml:"loopback" help:"Who sits at this machine needs no credential for API, metrics and pprof. Switch it off behind a proxy on the same machine."`
 	// URLKeys sign URLs that are good for a while, for publishing or playing one
 	// stream. The first signs; all are accepted.
 	URLKeys []config.Secret `yaml:"url_keys" help:"Keys of signed URLs, at least 16 bytes each. The first signs, all are accepted."`
@@ -26,7 +30,7 @@ type Config struct {
 	// ES…; JWKS is the URL of a set of such keys (RFC 7517).
 	JWTSecrets  []config.Secret `yaml:"jwt_secrets" help:"Check JSON Web Tokens that are signed by HS256, HS384 or HS512; at least 16 bytes each."`
 	JWTKeyFiles []string        `yaml:"jwt_key_files" help:"Files of public keys or certificates in PEM, for tokens by RS…, PS… and ES…."`
-	JWKS        string          `yaml:"jwks" help:"URL of a set of public keys (RFC 7517), for tokens by RS…, PS… and ES…."`
+	JWKS        config.WebURL   `yaml:"jwks" help:"URL of a set of public keys (RFC 7517), for tokens by RS…, PS… and ES…."`
 	// JWTIssuer and JWTAudience, unless empty, are what iss must be and aud must
 	// hold. JWTClaim names the claim that holds the rules, a list as Allow of User.
 	JWTIssuer   string `yaml:"jwt_issuer" help:"What 'iss' of a token must be; empty for anything."`
@@ -35,7 +39,7 @@ type Config struct {
 
 	// HTTPURL is a service of the operator's that is asked by POST about what no
 	// user is allowed; empty for none. HTTPSecret signs what is posted.
-	HTTPURL    string        `yaml:"http_url" help:"URL of a service of yours that is asked about what no user is allowed; empty for none."`
+	HTTPURL    config.WebURL `yaml:"http_url" help:"URL of a service of yours that is asked about what no user is allowed; empty for none."`
 	HTTPSecret config.Secret `yaml:"http_secret" help:"Signs what 'auth.http_url' is asked."`
 	// HTTPTimeout bounds the wait for an answer, HTTPCache is for how long one
 	// without a ttl counts.
@@ -48,7 +52,25 @@ type Config struct {
 
 // NewConfig returns the defaults.
 func NewConfig() *Config {
-	return &Config{JWTClaim: "weir", HTTPTimeout: config.Duration(3 * time.Second), HTTPCache: config.Duration(10 * time.Second)}
+	return &Config{Loopback: true, JWTClaim: "weir", HTTPTimeout: config.Duration(3 * time.Second), HTTPCache: config.Duration(10 * time.Second)}
+}
+
+// NamesUsers reports whether there are users with passwords.
+func (c *Config) NamesUsers() bool {
+	return slices.ContainsFunc(c.Users, func(u User) bool { return !u.anonymous() })
+}
+
+// AnybodyMay reports whether everybody may do an action from anywhere, on some
+// stream at least. What a service says is not known.
+func (c *Config) AnybodyMay(a Action) bool {
+	if c.open() {
+		return a.OnStream()
+	}
+	return slices.ContainsFunc(c.Users, func(u User) bool {
+		return u.anonymous() && len(u.Addresses) == 0 && slices.ContainsFunc(u.Allow, func(r Rule) bool {
+			return slices.Contains(r.Actions, a) && (!a.OnStream() || len(r.Streams) > 0)
+		})
+	})
 }
 
 // Live says that all of it changes while weir runs.

@@ -124,3 +124,38 @@ func TestWarnings(t *testing.T) {
 		})
 	}
 }
+
+func TestAnybodyMay(t *testing.T) {
+	everywhere := patterns(t, "**")
+	anonymous := func(actions []Action, streams bool, addresses ...string) Config {
+		rule := Rule{Actions: actions}
+		if streams {
+			rule.Streams = everywhere
+		}
+		return Config{Users: []User{{Allow: []Rule{rule}, Addresses: prefixes(addresses...)}}}
+	}
+	named := Config{Users: []User{{Name: "ann", Password: cheapHash("x"), Allow: []Rule{{Actions: Actions(), Streams: everywhere}}}}}
+	for _, tt := range []struct {
+		name           string
+		config         Config
+		publish, pprof bool
+		names          bool
+	}{
+		{"nothing", Config{}, true, false, false},
+		{"keys", Config{URLKeys: []config.Secret{"x"}}, false, false, false},
+		{"a service", Config{HTTPURL: "http://x"}, false, false, false},
+		{"a name", named, false, false, true},
+		{"everybody plays", anonymous([]Action{Play}, true), false, false, false},
+		{"everybody publishes", anonymous([]Action{Play, Publish}, true), true, false, false},
+		{"everybody publishes nothing", anonymous([]Action{Publish}, false), false, false, false},
+		{"everybody publishes from somewhere", anonymous([]Action{Publish}, true, "10.0.0.0/8"), false, false, false},
+		{"everybody sees profiles", anonymous([]Action{Pprof}, false), false, true, false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			c := &tt.config
+			if c.AnybodyMay(Publish) != tt.publish || c.AnybodyMay(Pprof) != tt.pprof || c.NamesUsers() != tt.names {
+				t.Errorf("publish %v, profiles %v, names %v", c.AnybodyMay(Publish), c.AnybodyMay(Pprof), c.NamesUsers())
+			}
+		})
+	}
+}

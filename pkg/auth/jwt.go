@@ -13,8 +13,6 @@ import (
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
-
-	"github.com/weirmedia/weir/pkg/config"
 )
 
 // hasJWT reports whether tokens can be checked at all.
@@ -33,7 +31,7 @@ func (c *Config) validateJWT() error {
 			errs = append(errs, fmt.Errorf("jwt_secrets[%d]: must have at least %d bytes", i, minSecret))
 		}
 	}
-	if c.JWKS != "" && !config.IsWebURL(c.JWKS) {
+	if c.JWKS != "" && !c.JWKS.Valid() {
 		errs = append(errs, errors.New("jwks: must be an http or https URL"))
 	}
 	if c.hasJWT() && c.JWTClaim == "" {
@@ -66,7 +64,7 @@ func newTokens(c *Config, log *slog.Logger, now func() time.Time) (*tokens, erro
 		t.public = append(t.public, key)
 	}
 	if c.JWKS != "" {
-		t.set = newKeySet(c.JWKS, log, now)
+		t.set = newKeySet(c.JWKS.Reveal(), log, now)
 	}
 	options := []jwt.ParserOption{
 		jwt.WithExpirationRequired(), jwt.WithTimeFunc(now),

@@ -131,7 +131,7 @@ func TestKeySet(t *testing.T) {
 		_ = json.NewEncoder(w).Encode(keys)
 	}))
 	defer server.Close()
-	chain, now := newChain(t, Config{JWKS: server.URL})
+	chain, now := newChain(t, Config{JWKS: config.WebURL(server.URL)})
 	private := map[string]*ecdsa.PrivateKey{}
 	for _, kid := range []string{"a", "b"} {
 		key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)

@@ -14,6 +14,7 @@ import (
 	"github.com/go-jose/go-jose/v4"
 	"github.com/golang-jwt/jwt/v5"
 
+	"github.com/weirmedia/weir/pkg/config"
 	"github.com/weirmedia/weir/pkg/reason"
 )
 
@@ -79,7 +80,7 @@ func (s *keySet) find(ctx context.Context, id string) ([]jwt.VerificationKey, er
 		s.tried = now
 		// The next who asks wants the keys too, even if this one hangs up.
 		if err := s.fetch(context.WithoutCancel(ctx)); err != nil {
-			s.log.Warn("auth.jwks: no new keys", "error", err)
+			s.log.Warn("auth.jwks: no new keys", "error", config.WithoutURL(err))
 		}
 	}
 	if found, fetched = s.named(id); fetched.IsZero() {

@@ -17,7 +17,7 @@ func TestHangUp(t *testing.T) {
 	release := make(chan struct{})
 	f := http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-release })
 	s.answer.Store(&f)
-	chain, _ := newChain(t, Config{HTTPURL: s.URL, HTTPAllowOnFailure: true})
+	chain, _ := newChain(t, Config{HTTPURL: config.WebURL(s.URL), HTTPAllowOnFailure: true})
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error)
 	go func() {
@@ -43,7 +43,7 @@ func TestHangUp(t *testing.T) {
 func TestAllowedOnFailure(t *testing.T) {
 	s := newService(t)
 	s.says(500, "")
-	chain, now := newChain(t, Config{HTTPURL: s.URL, HTTPAllowOnFailure: true})
+	chain, now := newChain(t, Config{HTTPURL: config.WebURL(s.URL), HTTPAllowOnFailure: true})
 	g, err := chain.Authorize(t.Context(), asked(Play, "live/a", ""))
 	if err != nil || g.Expires.IsZero() {
 		t.Fatalf("%+v %v", g, err)
@@ -60,7 +60,7 @@ func withService(t *testing.T, s *service) *Chain {
 	t.Helper()
 	chain, _ := newChain(t, Config{
 		Users:   []User{{Name: "ann", Password: cheapHash("secret"), Allow: []Rule{{Actions: []Action{Play}, Streams: patterns(t, "**")}}}},
-		HTTPURL: s.URL, HTTPCache: config.Duration(0),
+		HTTPURL: config.WebURL(s.URL), HTTPCache: config.Duration(0),
 	})
 	return chain
 }

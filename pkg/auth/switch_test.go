@@ -144,7 +144,7 @@ func TestSwitchClosesLate(t *testing.T) {
 		w.WriteHeader(http.StatusOK)
 	}))
 	defer service.Close()
-	s := newSwitch(t, Config{HTTPURL: service.URL, HTTPTimeout: config.Duration(30 * time.Second)})
+	s := newSwitch(t, Config{HTTPURL: config.WebURL(service.URL), HTTPTimeout: config.Duration(30 * time.Second)})
 	first := s.current
 	granted := make(chan Grant, 1)
 	go func() {

@@ -25,7 +25,7 @@ const (
 // Config is the section "hooks".
 type Config struct {
 	// URL, Secret, Events and Streams are the first receiver, if URL is not empty.
-	URL     string               `yaml:"url" help:"URL of a service of yours that gets events; empty for none."`
+	URL     config.WebURL        `yaml:"url" help:"URL of a service of yours that gets events; empty for none."`
 	Secret  config.Secret        `yaml:"secret" help:"Signs the events."`
 	Events  []event.Selector     `yaml:"events" help:"Which events: types, or 'stream.*', 'session.*', 'server.*'. Empty for all."`
 	Streams []streamname.Pattern `yaml:"streams" help:"Patterns of streams whose events it gets; empty for all. '*' or '{x}' stands for one segment, '**' for all that follow."`
@@ -43,8 +43,8 @@ type Config struct {
 
 // Receiver is a service that gets events.
 type Receiver struct {
-	// URL is http:// or https://; it is not logged. Secret signs what is posted.
-	URL    string        `yaml:"url" help:"As 'hooks.url'." example:"https://example.org/weir"`
+	// URL is http:// or https://. Secret signs what is posted.
+	URL    config.WebURL `yaml:"url" help:"As 'hooks.url'." example:"https://example.org/weir"`
 	Secret config.Secret `yaml:"secret" help:"As 'hooks.secret'." example:"shared"`
 	// Events are the types that it gets, Streams the streams on which; empty for all.
 	Events  []event.Selector     `yaml:"events" help:"As 'hooks.events'." example:"['stream.*', session.closed]"`
@@ -106,8 +106,8 @@ func (c *Config) Warnings() []string {
 }
 
 // checkURL does not show the URL, which may hold a password.
-func checkURL(key, text string) error {
-	if !config.IsWebURL(text) {
+func checkURL(key string, u config.WebURL) error {
+	if !u.Valid() {
 		return fmt.Errorf("%s: must be an http or https URL", key)
 	}
 	return nil

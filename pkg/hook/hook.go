@@ -7,6 +7,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/weirmedia/weir/pkg/config"
 	"github.com/weirmedia/weir/pkg/event"
 )
 
@@ -80,7 +81,7 @@ func (h *Hooks) Reconfigure(c *Config) {
 
 // take takes the first receiver with a URL off the list, nil if there is none. The
 // caller holds the lock.
-func (h *Hooks) take(url string) *receiver {
+func (h *Hooks) take(url config.WebURL) *receiver {
 	for i, r := range h.receivers {
 		if r.settings.Load().URL == url {
 			h.receivers = append(h.receivers[:i:i], h.receivers[i+1:]...)

@@ -121,7 +121,7 @@ func (r *rig) close(limit time.Duration) {
 func testConfig(urls ...string) *Config {
 	c := NewConfig()
 	for _, u := range urls {
-		c.Receivers = append(c.Receivers, Receiver{URL: u})
+		c.Receivers = append(c.Receivers, Receiver{URL: config.WebURL(u)})
 	}
 	return c
 }
@@ -378,7 +378,7 @@ func TestRequest(t *testing.T) {
 	}))
 	defer server.Close()
 	c := NewConfig()
-	c.URL, c.Secret, c.Events = server.URL, "shared secret", []event.Selector{"stream.*"}
+	c.URL, c.Secret, c.Events = config.WebURL(server.URL), "shared secret", []event.Selector{"stream.*"}
 	live, err := streamname.ParsePattern("live/**")
 	if err != nil {
 		t.Fatal(err)

@@ -4,18 +4,17 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"math/rand/v2"
 	"net/http"
-	"net/url"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/weirmedia/weir/pkg/auth"
+	"github.com/weirmedia/weir/pkg/config"
 	"github.com/weirmedia/weir/pkg/event"
 )
 
@@ -170,7 +169,7 @@ func (r *receiver) post(ctx context.Context, body []byte) error {
 	now := r.settings.Load()
 	ctx, cancel := context.WithTimeout(ctx, time.Duration(now.Timeout))
 	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, now.URL, bytes.NewReader(body))
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, now.URL.Reveal(), bytes.NewReader(body))
 	if err != nil {
 		return err
 	}
@@ -197,11 +196,7 @@ func (r *receiver) complain(err error) {
 		return
 	}
 	r.complained = time.Now()
-	var text *url.Error
-	if errors.As(err, &text) {
-		err = text.Err // without the URL
-	}
-	r.log.Warn("a hook's receiver does not accept events", slog.String("receiver", r.settings.Load().key), slog.String("error", err.Error()))
+	r.log.Warn("a hook's receiver does not accept events", slog.String("receiver", r.settings.Load().key), slog.String("error", config.WithoutURL(err).Error()))
 }
 
 // abandon takes no more events and gives up those that wait or are being sent. It does

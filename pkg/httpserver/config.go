@@ -7,14 +7,15 @@ import (
 	"time"
 
 	"github.com/weirmedia/weir/pkg/config"
+	"github.com/weirmedia/weir/pkg/tlscert"
 )
 
 // Config is the section "http".
 type Config struct {
-	// Listen is the address for plain HTTP, TLSListen the one for HTTPS, which
-	// needs Certificate and Key.
+	// Listen is the address for plain HTTP, TLSListen the one for HTTPS, which is
+	// open if there are Certificate and Key, or those of the section "tls".
 	Listen    config.Listen `yaml:"listen" help:"Plain HTTP."`
-	TLSListen config.Listen `yaml:"tls_listen" help:"HTTPS, beside or instead. Needs 'certificate' and 'key'."`
+	TLSListen config.Listen `yaml:"tls_listen" help:"HTTPS, beside or instead. Open if there are 'certificate' and 'key', here or in 'tls'."`
 	// Certificate (chain) and Key are PEM files, read again when they change.
 	Certificate string `yaml:"certificate" help:"PEM file with the certificate and its chain. It is read again when it changes; while the new one cannot be used, the old one stays."`
 	Key         string `yaml:"key" help:"PEM file with the certificate's private key."`
@@ -39,11 +40,14 @@ const (
 	maxHeaderBytes = 1 << 20
 )
 
+// defaultTLSListen is to HTTPS what 8080 is to HTTP.
+const defaultTLSListen = ":8443"
+
 // NewConfig returns the defaults.
 func NewConfig() *Config {
 	return &Config{
 		Listen:         ":8080",
-		TLSListen:      "off",
+		TLSListen:      defaultTLSListen,
 		AllowOrigin:    "*",
 		MaxConnections: 20000, // so many viewers of 500 kbit/s fill 10 Gbit/s
 		HeaderTimeout:  config.Duration(10 * time.Second),
@@ -56,11 +60,10 @@ func (c *Config) Live() []string { return []string{"trusted_proxies", "allow_ori
 
 // Validate reports the first setting that cannot be used.
 func (c *Config) Validate() error {
+	if err := c.TLSListener().Validate(); err != nil {
+		return err
+	}
 	switch {
-	case (c.Certificate == "") != (c.Key == ""):
-		return errors.New("certificate: needs both certificate and key")
-	case !c.TLSListen.Off() && c.Certificate == "":
-		return errors.New("tls_listen: needs certificate and key")
 	case c.MaxConnections < 1:
 		return fmt.Errorf("max_connections: must be at least 1, is %d", c.MaxConnections)
 	case c.HeaderTimeout <= 0:
@@ -72,6 +75,14 @@ func (c *Config) Validate() error {
 		return fmt.Errorf("allow_origin: %w", err)
 	}
 	return nil
+}
+
+// TLSListener returns what the configuration says about HTTPS.
+func (c *Config) TLSListener() tlscert.Listener {
+	return tlscert.Listener{
+		Section: "http", Address: c.TLSListen, Default: defaultTLSListen, Certificate: c.Certificate, Key: c.Key,
+		Protocols: []string{"h2", "http/1.1"},
+	}
 }
 
 // checkOrigin accepts what a browser sends as Origin: scheme, host and port.

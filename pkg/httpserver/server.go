@@ -18,7 +18,7 @@ import (
 	"github.com/weirmedia/weir/pkg/listen"
 	"github.com/weirmedia/weir/pkg/reason"
 	"github.com/weirmedia/weir/pkg/session"
-	"github.com/weirmedia/weir/pkg/tlsfile"
+	"github.com/weirmedia/weir/pkg/tlscert"
 )
 
 const (
@@ -44,25 +44,27 @@ type Options struct {
 	Config   *Config // defaults if nil; validated by the caller
 	Logger   *slog.Logger
 	Sessions *session.Registry // is told of refused connections; may be nil
+	TLS      *tlscert.Provider // certificates, if Config has none; may be nil
 }
 
 // Server serves HTTP/1.0, 1.1 and, on TLS, 2. Fill in its routes, then Start
 // it. Its other methods are safe for concurrent use.
 type Server struct {
-	config   *Config                // with which it started
-	shared   atomic.Pointer[Config] // what is in force now of what is live
-	log      *slog.Logger
-	sessions *session.Registry
-	table    table
-	http     *http.Server
-	unserved unserved
-	plain    *listen.Limited // nil if off
-	tls      *listen.Limited // nil if off
+	config       *Config                // with which it started
+	shared       atomic.Pointer[Config] // what is in force now of what is live
+	log          *slog.Logger
+	sessions     *session.Registry
+	certificates *tlscert.Provider
+	table        table
+	http         *http.Server
+	unserved     unserved
+	plain        *listen.Limited // nil if off
+	tls          *listen.Limited // nil if off
 }
 
 // New returns a server without routes.
 func New(o Options) *Server {
-	s := &Server{config: o.Config, log: o.Logger, sessions: o.Sessions}
+	s := &Server{config: o.Config, log: o.Logger, sessions: o.Sessions, certificates: o.TLS}
 	if s.config == nil {
 		s.config = NewConfig()
 	}
@@ -103,25 +105,22 @@ func (s *Server) Reconfigure(c *Config) { s.shared.Store(c) }
 // Start opens the listeners and returns; an error is a *listen.Error or about
 // the certificate.
 func (s *Server) Start() error {
-	if !s.config.TLSListen.Off() {
-		c, err := tlsfile.Load(s.config.Certificate, s.config.Key, s.log)
-		if err != nil {
-			return fmt.Errorf("http.certificate: %w", err)
-		}
-		s.http.TLSConfig = c.Config()
-		// Named here because net/http sets HTTP/2 up once: if it happens for the
-		// plain listener, only this tells it that TLS is to come.
-		s.http.TLSConfig.NextProtos = []string{"h2", "http/1.1"}
-	}
+	// Set here because net/http sets HTTP/2 up once: if it happens for the plain
+	// listener, only this tells it that TLS is to come.
 	var err error
+	if s.http.TLSConfig, err = s.certificates.Server(s.config.TLSListener()); err != nil {
+		return err
+	}
 	if s.plain, err = s.listen("http.listen", s.config.Listen); err != nil {
 		return err
 	}
-	if s.tls, err = s.listen("http.tls_listen", s.config.TLSListen); err != nil {
-		if s.plain != nil {
-			_ = s.plain.Close() // nothing was accepted yet
+	if s.http.TLSConfig != nil {
+		if s.tls, err = s.listen("http.tls_listen", s.config.TLSListen); err != nil {
+			if s.plain != nil {
+				_ = s.plain.Close() // nothing was accepted yet
+			}
+			return err
 		}
-		return err
 	}
 	if s.plain != nil {
 		go s.serve(s.plain, s.http.Serve)

@@ -255,7 +255,6 @@ func TestConfig(t *testing.T) {
 		change func(*httpserver.Config)
 		want   string
 	}{
-		{"TLS without certificate", func(c *httpserver.Config) { c.TLSListen = ":8443" }, "tls_listen: needs certificate and key"},
 		{"certificate without key", func(c *httpserver.Config) { c.Certificate = "c.pem" }, "certificate: needs both certificate and key"},
 		{"no connections", func(c *httpserver.Config) { c.MaxConnections = 0 }, "max_connections: must be at least 1, is 0"},
 		{"no time", func(c *httpserver.Config) { c.HeaderTimeout = 0 }, "header_timeout: must be more than 0s"},

@@ -15,6 +15,7 @@ import (
 	"github.com/weirmedia/weir/pkg/fanout"
 	"github.com/weirmedia/weir/pkg/httpserver"
 	"github.com/weirmedia/weir/pkg/session"
+	"github.com/weirmedia/weir/pkg/tlscert"
 )
 
 // Host is what plugins build upon. It is complete before the first starts.
@@ -27,6 +28,8 @@ type Host struct {
 	// HTTP takes routes until all plugins have started; then it listens.
 	HTTP    *httpserver.Server
 	Metrics prometheus.Registerer
+	// TLS has the certificates of listeners without their own; nil for none.
+	TLS *tlscert.Provider
 }
 
 // Config is a plugin's configuration: a struct that pkg/config can fill, which

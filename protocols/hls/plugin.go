@@ -92,6 +92,9 @@ func (s *service) Close(ctx context.Context) error {
 	for _, v := range s.viewers {
 		left = append(left, v)
 	}
+	for _, m := range s.muxers {
+		m.cancel() // those that viewers have left, which linger, too
+	}
 	s.mu.Unlock()
 	for _, v := range left {
 		v.close(reason.Shutdown)

@@ -8,6 +8,7 @@ import (
 	"github.com/weirmedia/weir/pkg/config"
 	"github.com/weirmedia/weir/pkg/plugin"
 	"github.com/weirmedia/weir/pkg/streamname"
+	"github.com/weirmedia/weir/pkg/tlscert"
 	"github.com/weirmedia/weir/pkg/transcode"
 	"github.com/weirmedia/weir/remux/rtmpchunk"
 )
@@ -15,9 +16,9 @@ import (
 // Config is the section "rtmp".
 type Config struct {
 	// Listen is the address for plain RTMP, TLSListen the one for RTMPS, which is
-	// open if there are Certificate and Key.
+	// open if there are Certificate and Key, or those of the section "tls".
 	Listen    config.Listen `yaml:"listen" help:"Publishers and players."`
-	TLSListen config.Listen `yaml:"tls_listen" help:"RTMPS: the same over TLS. Open only if there are 'certificate' and 'key'."`
+	TLSListen config.Listen `yaml:"tls_listen" help:"RTMPS: the same over TLS. Open if there are 'certificate' and 'key', here or in 'tls'."`
 	// Certificate (chain) and Key are PEM files, read again when they change.
 	Certificate string `yaml:"certificate" help:"PEM file with the certificate and its chain. It is read again when it changes; while the new one cannot be used, the old one stays."`
 	Key         string `yaml:"key" help:"PEM file with the certificate's private key."`
@@ -88,11 +89,10 @@ func (c *Config) Live() []string {
 
 // Validate reports the first setting that cannot be used.
 func (c *Config) Validate() error {
+	if err := c.TLSListener().Validate(); err != nil {
+		return err
+	}
 	switch {
-	case (c.Certificate == "") != (c.Key == ""):
-		return errors.New("certificate: needs both certificate and key")
-	case c.Certificate == "" && !c.TLSListen.Off() && c.TLSListen != defaultTLSListen:
-		return errors.New("tls_listen: needs certificate and key")
 	case c.ChunkSize < rtmpchunk.DefaultChunkSize || c.ChunkSize > maxChunkSize:
 		return fmt.Errorf("chunk_size: must be %d..%d, is %d", rtmpchunk.DefaultChunkSize, maxChunkSize, c.ChunkSize)
 	case c.HandshakeTimeout <= 0:
@@ -116,6 +116,13 @@ func (c *Config) Warnings() []string { return streamname.RuleWarnings(c.Streams)
 // it.
 func (c *Config) audio(stream string) transcode.Choice {
 	return streamname.Or(streamname.RuleFor(c.Streams, stream).Audio, c.Audio)
+}
+
+// TLSListener returns what the configuration says about RTMPS.
+func (c *Config) TLSListener() tlscert.Listener {
+	return tlscert.Listener{
+		Section: protocol, Address: c.TLSListen, Default: defaultTLSListen, Certificate: c.Certificate, Key: c.Key,
+	}
 }
 
 // Start implements plugin.Config.

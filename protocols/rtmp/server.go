@@ -21,7 +21,6 @@ import (
 	"github.com/weirmedia/weir/pkg/reason"
 	"github.com/weirmedia/weir/pkg/session"
 	"github.com/weirmedia/weir/pkg/socket"
-	"github.com/weirmedia/weir/pkg/tlsfile"
 )
 
 // protocol names RTMP in sessions and metrics.
@@ -78,22 +77,18 @@ var _ plugin.Reconfigurer = (*Server)(nil)
 func (s *Server) Reconfigure(c plugin.Config) { s.live.Store(c.(*Config)) }
 
 func (s *Server) start() error {
-	var certificate *tlsfile.Certificate
-	var err error
-	if s.config.Certificate != "" && !s.config.TLSListen.Off() {
-		if certificate, err = tlsfile.Load(s.config.Certificate, s.config.Key, s.host.Log); err != nil {
-			return fmt.Errorf("rtmp.certificate: %w", err)
-		}
+	settings, err := s.host.TLS.Server(s.config.TLSListener())
+	if err != nil {
+		return err
 	}
 	if s.plain, err = s.listen("rtmp.listen", s.config.Listen); err != nil {
 		return err
 	}
-	if certificate != nil {
+	if settings != nil {
 		if s.tls, err = s.listen("rtmp.tls_listen", s.config.TLSListen); err != nil {
 			s.closeListeners() // nothing was accepted yet
 			return err
 		}
-		settings := certificate.Config()
 		s.running.Add(1)
 		go s.accept(s.tls, func(nc net.Conn) net.Conn { return tls.Server(nc, settings) })
 	}

@@ -7,14 +7,15 @@ import (
 
 	"github.com/weirmedia/weir/pkg/config"
 	"github.com/weirmedia/weir/pkg/plugin"
+	"github.com/weirmedia/weir/pkg/tlscert"
 )
 
 // Config is the section "rtsp".
 type Config struct {
 	// Listen is the address for plain RTSP, TLSListen the one for RTSPS, which is
-	// open if there are Certificate and Key.
+	// open if there are Certificate and Key, or those of the section "tls".
 	Listen    config.Listen `yaml:"listen" help:"Publishers and players."`
-	TLSListen config.Listen `yaml:"tls_listen" help:"RTSPS: the same over TLS. Open only if there are 'certificate' and 'key'."`
+	TLSListen config.Listen `yaml:"tls_listen" help:"RTSPS: the same over TLS. Open if there are 'certificate' and 'key', here or in 'tls'."`
 	// UDPListen is the address for RTP by UDP, of an even port; RTCP has the one
 	// after it. Only plain RTSP uses them.
 	UDPListen config.Listen `yaml:"udp_listen" help:"RTP by UDP, of an even port; RTCP has the next. 'off' leaves TCP."`
@@ -69,11 +70,10 @@ func (c *Config) Live() []string {
 
 // Validate reports the first setting that cannot be used.
 func (c *Config) Validate() error {
+	if err := c.TLSListener().Validate(); err != nil {
+		return err
+	}
 	switch {
-	case (c.Certificate == "") != (c.Key == ""):
-		return errors.New("certificate: needs both certificate and key")
-	case c.Certificate == "" && !c.TLSListen.Off() && c.TLSListen != defaultTLSListen:
-		return errors.New("tls_listen: needs certificate and key")
 	case c.HandshakeTimeout <= 0:
 		return errors.New("handshake_timeout: must be more than 0s")
 	case c.MaxLag < minLag || c.MaxLag > maxLag:
@@ -84,6 +84,13 @@ func (c *Config) Validate() error {
 		return fmt.Errorf("max_connections: must be at least 1, is %d", c.MaxConnections)
 	}
 	return nil
+}
+
+// TLSListener returns what the configuration says about RTSPS.
+func (c *Config) TLSListener() tlscert.Listener {
+	return tlscert.Listener{
+		Section: protocol, Address: c.TLSListen, Default: defaultTLSListen, Certificate: c.Certificate, Key: c.Key,
+	}
 }
 
 // Start implements plugin.Config.

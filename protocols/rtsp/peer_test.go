@@ -5,14 +5,12 @@ import (
 	"crypto/tls"
 	"errors"
 	"io"
-	"log/slog"
 	"net"
 	"slices"
 	"sync/atomic"
 	"testing"
 	"time"
 
-	"github.com/weirmedia/weir/pkg/tlsfile"
 	"github.com/weirmedia/weir/pkg/tlsfile/tlsfiletest"
 )
 
@@ -148,11 +146,11 @@ func TestPeerJoinsPacketsBelowTLS(t *testing.T) {
 	p := newPeer(below, time.Hour, newBuffers())
 	defer p.Close()
 	chain, key := tlsfiletest.Write(t, t.TempDir(), "test")
-	certificate, err := tlsfile.Load(chain, key, slog.New(slog.DiscardHandler))
+	pair, err := tls.LoadX509KeyPair(chain, key)
 	if err != nil {
 		t.Fatal(err)
 	}
-	secured := tls.Server(p, tlsSettings(certificate))
+	secured := tls.Server(p, tlsSettings(&tls.Config{Certificates: []tls.Certificate{pair}}))
 	trusted := tlsfiletest.Trust(t, chain)
 	received := make(chan error, 1)
 	packets := bytes.Repeat([]byte{1}, 20*1400)

@@ -20,7 +20,6 @@ import (
 	"github.com/weirmedia/weir/pkg/plugin"
 	"github.com/weirmedia/weir/pkg/reason"
 	"github.com/weirmedia/weir/pkg/session"
-	"github.com/weirmedia/weir/pkg/tlsfile"
 )
 
 // protocol names RTSP in sessions and metrics.
@@ -64,20 +63,17 @@ func newServer(c *Config, h *plugin.Host) (*Server, error) {
 }
 
 func (s *Server) start() error {
-	var certificate *tlsfile.Certificate
-	var err error
-	if s.config.Certificate != "" && !s.config.TLSListen.Off() {
-		if certificate, err = tlsfile.Load(s.config.Certificate, s.config.Key, s.host.Log); err != nil {
-			return fmt.Errorf("rtsp.certificate: %w", err)
-		}
+	settings, err := s.host.TLS.Server(s.config.TLSListener())
+	if err != nil {
+		return err
 	}
 	if !s.config.Listen.Off() {
 		if s.plain, err = s.open("rtsp.listen", s.config.Listen, nil); err != nil {
 			return err
 		}
 	}
-	if certificate != nil {
-		if s.tls, err = s.open("rtsp.tls_listen", s.config.TLSListen, tlsSettings(certificate)); err != nil {
+	if settings != nil {
+		if s.tls, err = s.open("rtsp.tls_listen", s.config.TLSListen, tlsSettings(settings)); err != nil {
 			if s.plain != nil {
 				s.plain.library.Close()
 			}
@@ -88,10 +84,9 @@ func (s *Server) start() error {
 }
 
 // tlsSettings are those of RTSPS: each write is one record, which peer counts on.
-func tlsSettings(c *tlsfile.Certificate) *tls.Config {
-	settings := c.Config()
-	settings.DynamicRecordSizingDisabled = true
-	return settings
+func tlsSettings(c *tls.Config) *tls.Config {
+	c.DynamicRecordSizingDisabled = true
+	return c
 }
 
 // endpoint is one of the listeners with its protocol machine, whose handler it
