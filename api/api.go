@@ -52,7 +52,7 @@ type Options struct {
 // the call counts as the program's start.
 func New(o Options) http.Handler {
 	guard := &Guard{Authorizer: o.Authorizer, Sessions: o.Sessions, Remote: o.Remote, Loopback: o.Loopback}
-	return guard.Protect(auth.API, newEngine(o))
+	return identify(guard.Protect(auth.API, newEngine(o)))
 }
 
 type api struct {
@@ -70,7 +70,7 @@ func newEngine(o Options) *gin.Engine {
 	e := gin.New()
 	e.HandleMethodNotAllowed = true
 	e.RedirectTrailingSlash = false
-	e.Use(a.recover, noStore)
+	e.Use(a.audit, a.recover, noStore)
 	e.NoRoute(func(c *gin.Context) {
 		fail(c, http.StatusNotFound, "not_found", "there is nothing at "+c.Request.URL.Path, "")
 	})
@@ -88,7 +88,7 @@ func newEngine(o Options) *gin.Engine {
 	read("/sessions/:id", a.getSession)
 	e.DELETE("/api/v1/sessions/:id", a.kick)
 	read("/events", a.events)
-	e.POST("/api/v1/auth/explain", a.explain)
+	e.POST(explainPath, a.explain)
 	read("/config", a.getConfig)
 	read("/config/keys", a.listKeys)
 	e.PATCH("/api/v1/config", a.changeConfig)
@@ -125,6 +125,7 @@ func (a *api) recover(c *gin.Context) {
 
 func fail(c *gin.Context, status int, code, message, field string) {
 	c.Abort()
+	c.Set(codeKey, code)
 	httpserver.WriteError(c.Writer, status, httpserver.Error{Code: code, Message: message, Field: field})
 }
 

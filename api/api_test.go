@@ -235,15 +235,15 @@ func TestErrors(t *testing.T) {
 		status               int
 		want                 string
 	}{
-		{"unknown route", "GET", "/api/v2/streams", 404, `{"error":{"code":"not_found","message":"there is nothing at /api/v2/streams","field":""}}`},
-		{"unknown stream", "GET", "/api/v1/streams/live/x", 404, `{"error":{"code":"stream_not_found","message":"there is no stream live/x","field":"name"}}`},
-		{"bad name", "GET", "/api/v1/streams/live//x", 400, `{"error":{"code":"bad_name","message":"stream name \"live//x\" has an empty segment","field":"name"}}`},
-		{"no name", "GET", "/api/v1/streams/", 400, `{"error":{"code":"bad_name","message":"the stream name is empty","field":"name"}}`},
-		{"bad filter", "GET", "/api/v1/sessions?action=watch", 400, `{"error":{"code":"bad_request","message":"action must be \"publish\" or \"play\"","field":"action"}}`},
-		{"wrong method", "POST", "/api/v1/streams", 405, `{"error":{"code":"method_not_allowed","message":"POST is not allowed here; use GET, HEAD","field":""}}`},
+		{"unknown route", "GET", "/api/v2/streams", 404, `{"error":{"code":"not_found","message":"there is nothing at /api/v2/streams","field":"","request_id":"r1"}}`},
+		{"unknown stream", "GET", "/api/v1/streams/live/x", 404, `{"error":{"code":"stream_not_found","message":"there is no stream live/x","field":"name","request_id":"r1"}}`},
+		{"bad name", "GET", "/api/v1/streams/live//x", 400, `{"error":{"code":"bad_name","message":"stream name \"live//x\" has an empty segment","field":"name","request_id":"r1"}}`},
+		{"no name", "GET", "/api/v1/streams/", 400, `{"error":{"code":"bad_name","message":"the stream name is empty","field":"name","request_id":"r1"}}`},
+		{"bad filter", "GET", "/api/v1/sessions?action=watch", 400, `{"error":{"code":"bad_request","message":"action must be \"publish\" or \"play\"","field":"action","request_id":"r1"}}`},
+		{"wrong method", "POST", "/api/v1/streams", 405, `{"error":{"code":"method_not_allowed","message":"POST is not allowed here; use GET, HEAD","field":"","request_id":"r1"}}`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			w := ask(h, c.method, c.target)
+			w := ask(h, c.method, c.target, func(r *http.Request) { r.Header.Set("X-Request-Id", "r1") })
 			if w.Code != c.status || strings.TrimSpace(w.Body.String()) != c.want {
 				t.Errorf("%d\ngot  %s\nwant %s", w.Code, w.Body, c.want)
 			}

@@ -63,24 +63,20 @@ func TestConfig(t *testing.T) {
 }
 
 func TestReload(t *testing.T) {
-	d := loadDocument(t)
 	o := fixture(t)
 	f := o.Configuration.(*configuration)
 	w := ask(New(o), "POST", "/api/v1/config/reload")
 	if w.Code != http.StatusOK || strings.TrimSpace(w.Body.String()) != `{"changed":["log.level"],"restart":[]}` || f.by != "API from 127.0.0.1" {
 		t.Errorf("%d %s by %q", w.Code, w.Body, f.by)
 	}
-	d.expectBody(t, w, "/api/v1/config/reload", "post")
 	f.err = &ConfigError{Code: InvalidConfig, Field: "log.level", Err: errors.New("weir.yaml:1:3: log.level: must be …")}
 	w = ask(New(o), "POST", "/api/v1/config/reload")
 	if w.Code != http.StatusBadRequest || !strings.Contains(w.Body.String(), `"code":"invalid_config","message":"weir.yaml:1:3: log.level: must be …","field":"log.level"`) {
 		t.Errorf("%d %s", w.Code, w.Body)
 	}
-	d.expectBody(t, w, "/api/v1/config/reload", "post")
 }
 
 func TestChangeConfig(t *testing.T) {
-	d := loadDocument(t)
 	o := fixture(t)
 	f := o.Configuration.(*configuration)
 	patch := func(match, body string) (int, string) {
@@ -91,7 +87,6 @@ func TestChangeConfig(t *testing.T) {
 				r.Header.Set("If-Match", match)
 			}
 		})
-		d.expectBody(t, w, "/api/v1/config", "patch")
 		return w.Code, strings.TrimSpace(w.Body.String())
 	}
 	const good = `{"changes": {"hls.window": "8", "log.level": null}}`

@@ -55,11 +55,11 @@ type ClientInfo struct {
 }
 
 // DescribeSession returns what the API shows of a session.
-func DescribeSession(s session.Snapshot) SessionInfo { return newSessionInfo(s) }
+func DescribeSession(s session.Snapshot) SessionInfo { return newSessionInfo(&s) }
 
 // DescribeEnd returns the data of session.closed.
 func DescribeEnd(e session.End) SessionInfo {
-	i := newSessionInfo(e.Snapshot)
+	i := newSessionInfo(&e.Snapshot)
 	i.Reason, i.DurationS = e.Reason, e.Duration.Round(time.Microsecond).Seconds()
 	return i
 }
@@ -152,7 +152,8 @@ func (w *eventWriter) hurryAfter(done <-chan struct{}) (stop func()) {
 // send passes events on, and comments while there are none, until there is a reason
 // to end.
 func (w *eventWriter) send(ctx context.Context, reader *event.Reader) {
-	if !w.write(": events of weir\n\n") { // so that the client sees its answer begin
+	// So that the client sees its answer begin, and knows what to come back with.
+	if !w.write(": events of weir\nid: " + reader.Begins() + "\n\n") {
 		return
 	}
 	for ctx.Err() == nil {

@@ -9,13 +9,10 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"slices"
 	"strings"
 	"testing"
 
 	"github.com/weirmedia/weir/pkg/event"
-	"github.com/weirmedia/weir/pkg/reason"
-	"github.com/weirmedia/weir/pkg/session"
 )
 
 // listener reads server-sent events.
@@ -241,55 +238,4 @@ func TestSlowEventReader(t *testing.T) {
 		o.Events.Publish(event.SessionOpened, "live/a", "", long)
 	}
 	o.Events.Close() // the server's end waits for the answer's
-}
-
-// TestOpenAPIDescribesEvents compares events of each kind of data with the file.
-func TestOpenAPIDescribesEvents(t *testing.T) {
-	d := loadDocument(t)
-	o := fixture(t)
-	sessions := o.Sessions.List()
-	reader := o.Events.Subscribe(event.ReaderOptions{Queue: 1, After: "x"})
-	defer reader.Close()
-	all := o.Events.Subscribe(event.ReaderOptions{Queue: 100})
-	defer all.Close()
-	for _, s := range CompleteStreams(o.Streams(), o.Sessions) {
-		o.Events.Publish(event.StreamPublished, s.Name, "", s)
-	}
-	o.Events.Publish(event.SessionOpened, sessions[0].Stream, sessions[0].ID, DescribeSession(sessions[0]))
-	o.Events.Publish(event.SessionClosed, sessions[0].Stream, sessions[0].ID, DescribeEnd(session.End{Snapshot: sessions[0], Reason: reason.Kicked, Duration: 1500}))
-	o.Events.Publish(event.ServerHeartbeat, "", "", ServerInfo{})
-	o.Events.Publish(event.StreamNotFound, "live/x", "", ClientInfo{})
-	o.Events.Close()
-	n := 0
-	for _, r := range []*event.Reader{reader, all} {
-		for e, err := r.Next(t.Context()); err == nil; e, err = r.Next(t.Context()) {
-			text, err := json.Marshal(e)
-			if err != nil {
-				t.Fatal(err)
-			}
-			var body any
-			if err := json.Unmarshal(text, &body); err != nil {
-				t.Fatal(err)
-			}
-			for _, problem := range d.check(string(e.Type), d.at(map[string]any(d), "components", "schemas", "Event"), body) {
-				t.Error(problem)
-			}
-			n++
-		}
-	}
-	if n < 7 {
-		t.Errorf("%d events", n)
-	}
-	var named []string
-	for _, e := range d.at(map[string]any(d), "components", "schemas", "Event", "properties", "type", "enum").([]any) {
-		named = append(named, e.(string))
-	}
-	for _, e := range event.Types() {
-		if !slices.Contains(named, string(e)) {
-			t.Errorf("%s is not described", e)
-		}
-	}
-	if len(named) != len(event.Types()) {
-		t.Errorf("%q are described", named)
-	}
 }

@@ -49,7 +49,7 @@ func newSessionFilter(q url.Values) (f sessionFilter, field string, err error) {
 	return f, "", nil
 }
 
-func (f *sessionFilter) matches(s session.Snapshot) bool {
+func (f *sessionFilter) matches(s *session.Snapshot) bool {
 	return (f.protocol == "" || s.Protocol == f.protocol) && (f.action == "" || s.Action == f.action) &&
 		(f.stream == "" || s.Stream == f.stream) && (f.user == "" || s.User == f.user) &&
 		(f.state == "" || s.State == f.state) && (f.remote == "" || strings.HasPrefix(s.Remote, f.remote))

@@ -23,7 +23,8 @@ type Guard struct {
 	Sessions   *session.Registry // is told of refusals
 	// Remote tells where a request comes from, trusted proxies considered.
 	Remote func(*http.Request) netip.AddrPort
-	// Loopback tells whether who sits at this machine needs no credential.
+	// Loopback tells whether who sits at this machine needs no credential; nil for
+	// no.
 	Loopback func() bool
 }
 
@@ -37,9 +38,9 @@ func (g *Guard) Protect(action auth.Action, h http.Handler) http.Handler {
 		header.Set("X-Content-Type-Options", "nosniff")
 		header.Set("Content-Security-Policy", "frame-ancestors 'none'")
 		remote, given := g.Remote(r), credentials(r)
-		err := g.admit(r, action, remote.Addr(), given)
+		grant, err := g.admit(r, action, remote.Addr(), given)
 		if err == nil {
-			h.ServeHTTP(w, r)
+			h.ServeHTTP(w, withUser(r, grant.User))
 			return
 		}
 		g.Sessions.Refuse(session.Info{
@@ -49,23 +50,23 @@ func (g *Guard) Protect(action auth.Action, h http.Handler) http.Handler {
 	})
 }
 
-// admit returns nil for who may do the action. Requests that could change something
+// admit returns by whose leave somebody may do the action. Requests that could change something
 // and that a page of another origin makes a browser send need a good token: what the
 // browser adds by itself, a password that it knows or its place in the network, is
 // not the page's to use.
-func (g *Guard) admit(r *http.Request, action auth.Action, remote netip.Addr, given auth.Credentials) error {
+func (g *Guard) admit(r *http.Request, action auth.Action, remote netip.Addr, given auth.Credentials) (auth.Grant, error) {
 	foreign := http.NewCrossOriginProtection().Check(r) != nil
 	switch {
 	case foreign && given.Token == "":
-		return errForeignPage
-	case !foreign && g.Loopback() && local(r):
-		return nil
+		return auth.Grant{}, errForeignPage
+	case !foreign && g.Loopback != nil && g.Loopback() && local(r):
+		return auth.Grant{}, nil
 	}
 	grant, err := g.Authorizer.Authorize(r.Context(), auth.Request{Action: action, Protocol: "http", Remote: remote, Credentials: given})
 	if err == nil && foreign && grant.Identity.User == "" { // it was not the token that let it in
-		return errForeignPage
+		return auth.Grant{}, errForeignPage
 	}
-	return err
+	return grant, err
 }
 
 var errForeignPage = reason.Wrap(reason.Unauthorized, &auth.Denied{Why: "pages of other origins need a token for this"})

@@ -1,155 +1,97 @@
 package api
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
+	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/getkin/kin-openapi/openapi3"
+	"github.com/getkin/kin-openapi/openapi3filter"
+	"github.com/getkin/kin-openapi/routers"
 	"github.com/goccy/go-yaml"
 
 	"github.com/weirmedia/weir/pkg/config"
 	"github.com/weirmedia/weir/pkg/event"
+	"github.com/weirmedia/weir/pkg/reason"
+	"github.com/weirmedia/weir/pkg/session"
 )
 
-// document is openapi.yaml as plain values.
-type document map[string]any
-
-func loadDocument(t *testing.T) document {
+// loadDocument reads openapi.yaml. The library knows OpenAPI 3.0, so what 3.1 writes
+// in another way is put so; and no value may have a property that is not described.
+func loadDocument(t *testing.T) *openapi3.T {
 	t.Helper()
 	data, err := os.ReadFile("openapi.yaml")
 	if err != nil {
 		t.Fatal(err)
 	}
-	var d document
-	if err := yaml.Unmarshal(data, &d); err != nil {
+	var tree map[string]any
+	if err := yaml.Unmarshal(data, &tree); err != nil {
+		t.Fatal(err)
+	}
+	tree["openapi"] = "3.0.3"
+	delete(tree["info"].(map[string]any)["license"].(map[string]any), "identifier")
+	older(tree)
+	text, err := json.Marshal(tree)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d, err := openapi3.NewLoader().LoadFromData(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := d.Validate(t.Context(), openapi3.AllowExtraSiblingFields("description")); err != nil {
 		t.Fatal(err)
 	}
 	return d
 }
 
-// at follows keys downwards, and $ref at each step.
-func (d document) at(from any, keys ...string) any {
-	from = d.resolve(from)
-	for _, key := range keys {
-		m, _ := from.(map[string]any)
-		from = d.resolve(m[key])
-	}
-	return from
-}
-
-func (d document) resolve(v any) any {
-	m, _ := v.(map[string]any)
-	if ref, ok := m["$ref"].(string); ok {
-		return d.at(map[string]any(d), strings.Split(strings.TrimPrefix(ref, "#/"), "/")...)
-	}
-	return v
-}
-
-// check returns how value differs from schema. Every property of a value must
-// be described, so that the file cannot fall behind the code.
-func (d document) check(where string, schema, value any) []string {
-	s, ok := d.resolve(schema).(map[string]any)
-	if !ok {
-		return []string{where + ": no schema"}
-	}
-	if choices, ok := s["oneOf"].([]any); ok {
-		return d.checkOneOf(where, choices, value)
-	}
-	if enum, ok := s["enum"].([]any); ok && !slices.Contains(enum, value) {
-		return []string{fmt.Sprintf("%s: %v is none of %v", where, value, enum)}
-	}
-	switch v := value.(type) {
-	case map[string]any:
-		return append(wantType(where, s, "object"), d.checkObject(where, s, v)...)
+// older turns the schemas below v into those of OpenAPI 3.0.
+func older(v any) {
+	switch v := v.(type) {
 	case []any:
-		out := wantType(where, s, "array")
-		for i, x := range v {
-			out = append(out, d.check(fmt.Sprintf("%s[%d]", where, i), s["items"], x)...)
+		for _, x := range v {
+			older(x)
 		}
-		return out
-	case string:
-		return wantType(where, s, "string")
-	case bool:
-		return wantType(where, s, "boolean")
-	case float64:
-		if v == float64(int64(v)) {
-			return wantType(where, s, "integer", "number")
+	case map[string]any:
+		delete(v, "examples")
+		if v["type"] == "null" {
+			delete(v, "type")
+			v["nullable"], v["enum"] = true, []any{nil}
 		}
-		return wantType(where, s, "number")
-	}
-	return wantType(where, s, "null")
-}
-
-// expectBody checks an answer of JSON.
-func (d document) expectBody(t *testing.T, w *httptest.ResponseRecorder, path, method string) {
-	t.Helper()
-	var body any
-	if err := json.Unmarshal(w.Body.Bytes(), &body); err != nil {
-		t.Fatal(err)
-	}
-	schema := d.at(map[string]any(d), "paths", path, method, "responses", fmt.Sprint(w.Code), "content", "application/json", "schema")
-	for _, problem := range d.check("body", schema, body) {
-		t.Errorf("%s %s %d: %s", method, path, w.Code, problem)
+		if _, open := v["additionalProperties"]; !open && v["type"] == "object" {
+			v["additionalProperties"] = false
+		}
+		for _, x := range v {
+			older(x)
+		}
 	}
 }
 
-func wantType(where string, schema map[string]any, types ...string) []string {
-	if name, _ := schema["type"].(string); !slices.Contains(types, name) {
-		return []string{fmt.Sprintf("%s: is of type %v, described as %v", where, types, schema["type"])}
-	}
-	return nil
-}
-
-func (d document) checkOneOf(where string, choices []any, value any) (out []string) {
-	for _, c := range choices {
-		problems := d.check(where, c, value)
-		if len(problems) == 0 {
-			return nil
-		}
-		out = append(out, problems...)
-	}
-	return out
-}
-
-func (d document) checkObject(where string, schema, value map[string]any) (out []string) {
-	properties, _ := schema["properties"].(map[string]any)
-	required, _ := schema["required"].([]any)
-	for _, key := range required {
-		if _, ok := value[key.(string)]; !ok {
-			out = append(out, fmt.Sprintf("%s: lacks %v", where, key))
-		}
-	}
-	for key, v := range value {
-		described, ok := properties[key]
-		if !ok {
-			described, ok = schema["additionalProperties"]
-		}
-		if !ok {
-			out = append(out, fmt.Sprintf("%s: %s is not described", where, key))
-			continue
-		}
-		out = append(out, d.check(where+"."+key, described, v)...)
-	}
-	return out
+// routeOf returns how the document calls a path of the router's.
+func routeOf(path string) string {
+	return regexp.MustCompile(`[:*](\w+)`).ReplaceAllString(path, "{$1}")
 }
 
 func TestOpenAPINamesAllRoutes(t *testing.T) {
 	var routes, described []string
 	for _, r := range newEngine(fixture(t)).Routes() {
 		if r.Method != http.MethodHead { // implied by GET
-			routes = append(routes, r.Method+" "+strings.NewReplacer("*name", "{name}", ":id", "{id}").Replace(r.Path))
+			routes = append(routes, r.Method+" "+routeOf(r.Path))
 		}
 	}
-	d := loadDocument(t)
-	for path, item := range d.at(map[string]any(d), "paths").(map[string]any) {
-		for method := range item.(map[string]any) {
-			described = append(described, strings.ToUpper(method)+" "+path)
+	for path, item := range loadDocument(t).Paths.Map() {
+		for method := range item.Operations() {
+			described = append(described, method+" "+path)
 		}
 	}
 	slices.Sort(routes)
@@ -159,61 +101,267 @@ func TestOpenAPINamesAllRoutes(t *testing.T) {
 	}
 }
 
+// conversation is a running API whose answers are held against the document.
+type conversation struct {
+	document *openapi3.T
+	server   *httptest.Server
+	options  Options
+	got      map[string]bool // "METHOD PATH STATUS" that was answered
+}
+
+func newConversation(t *testing.T) *conversation {
+	t.Helper()
+	c := &conversation{document: loadDocument(t), options: fixture(t), got: make(map[string]bool)}
+	c.server = httptest.NewServer(New(c.options))
+	t.Cleanup(c.server.Close)
+	return c
+}
+
+// call is a request and the status that it shall be answered with.
+type call struct {
+	method, path string // as the document has them
+	target       string // below the server; the path if it is empty
+	body         string
+	status       int
+	header       map[string]string
+}
+
+// ask sends a request and validates it, unless it is to be refused, and its answer.
+func (c *conversation) ask(t *testing.T, q call) {
+	t.Helper()
+	target := q.target
+	if target == "" {
+		target = q.path
+	}
+	r, err := http.NewRequestWithContext(t.Context(), q.method, c.server.URL+target, strings.NewReader(q.body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if q.body != "" {
+		r.Header.Set("Content-Type", "application/json")
+	}
+	for name, value := range q.header {
+		r.Header.Set(name, value)
+	}
+	r.Host = r.Header.Get("Host")
+	answer, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	var body []byte
+	if answer.Header.Get("Content-Type") == "text/event-stream" {
+		body = make([]byte, 1) // it has no end
+		_, err = io.ReadFull(answer.Body, body)
+	} else {
+		body, err = io.ReadAll(answer.Body)
+	}
+	if err != nil || answer.StatusCode != q.status {
+		t.Fatalf("%s %s: %d, want %d: %s %v", q.method, target, answer.StatusCode, q.status, body, err)
+	}
+	if answer.Header.Get("X-Request-Id") == "" {
+		t.Errorf("%s %s %d: no X-Request-Id", q.method, target, q.status)
+	}
+	c.validate(t, q, r, answer, body)
+}
+
+func (c *conversation) validate(t *testing.T, q call, r *http.Request, answer *http.Response, body []byte) {
+	t.Helper()
+	item := c.document.Paths.Value(q.path)
+	method := q.method
+	if q.status == http.StatusMethodNotAllowed { // which each operation of the path describes
+		method = slices.Min(slices.Collect(maps.Keys(item.Operations())))
+	}
+	input := &openapi3filter.RequestValidationInput{
+		Request: r, QueryParams: r.URL.Query(),
+		PathParams: map[string]string{"name": "x", "id": "x"},
+		Route:      &routers.Route{Spec: c.document, Path: q.path, PathItem: item, Method: method, Operation: item.GetOperation(method)},
+		Options: &openapi3filter.Options{
+			IncludeResponseStatus: true, MultiError: true, AuthenticationFunc: openapi3filter.NoopAuthenticationFunc,
+		},
+	}
+	if q.status < http.StatusBadRequest {
+		r.Body = io.NopCloser(strings.NewReader(q.body))
+		if err := openapi3filter.ValidateRequest(t.Context(), input); err != nil {
+			t.Errorf("%s %s: the request: %v", q.method, r.URL, err)
+		}
+	}
+	output := &openapi3filter.ResponseValidationInput{
+		RequestValidationInput: input, Status: answer.StatusCode, Header: answer.Header, Body: io.NopCloser(bytes.NewReader(body)),
+		Options: input.Options,
+	}
+	if media := answer.Header.Get("Content-Type"); strings.HasPrefix(media, "application/yaml") || media == "text/event-stream" {
+		output.Options.ExcludeResponseBody = true // the schema is of what it holds
+	}
+	if err := openapi3filter.ValidateResponse(t.Context(), output); err != nil {
+		t.Errorf("%s %s %d: %v\n%s", q.method, r.URL, q.status, err, body)
+	}
+	for _, of := range item.Operations() {
+		if q.status == http.StatusMethodNotAllowed && of.Responses.Status(q.status) == nil {
+			t.Errorf("%s does not describe 405", of.OperationID)
+		}
+	}
+	c.got[fmt.Sprint(method, " ", q.path, " ", q.status)] = true
+}
+
+// TestOpenAPIDescribesAnswers: every status that the document names of a route is
+// answered, and every answer is as it says.
 func TestOpenAPIDescribesAnswers(t *testing.T) {
-	d := loadDocument(t)
-	h := New(fixture(t))
-	for _, c := range []struct{ name, method, path, target, remote string }{
-		{"info", "get", "/api/v1/info", "/api/v1/info", ""},
-		{"streams", "get", "/api/v1/streams", "/api/v1/streams", ""},
-		{"stream", "get", "/api/v1/streams/{name}", "/api/v1/streams/live/test", ""},
-		{"sessions", "get", "/api/v1/sessions", "/api/v1/sessions", ""},
-		{"no session", "get", "/api/v1/sessions/{id}", "/api/v1/sessions/x", ""},
-		{"no session to kick", "delete", "/api/v1/sessions/{id}", "/api/v1/sessions/x", ""},
-		{"no stream to release", "delete", "/api/v1/streams/{name}", "/api/v1/streams/x", ""},
-		{"nobody to release", "delete", "/api/v1/streams/{name}", "/api/v1/streams/live/gone", ""},
-		{"log", "get", "/api/v1/log", "/api/v1/log", ""},
-		{"keys", "get", "/api/v1/config/keys", "/api/v1/config/keys", ""},
-		{"no level", "put", "/api/v1/log", "/api/v1/log", ""},
-		{"no question", "post", "/api/v1/auth/explain", "/api/v1/auth/explain", ""},
-		{"ended sessions", "get", "/api/v1/sessions/ended", "/api/v1/sessions/ended", ""},
-		{"bad name", "get", "/api/v1/streams/{name}", "/api/v1/streams/a//b", ""},
-		{"no stream", "get", "/api/v1/streams/{name}", "/api/v1/streams/x", ""},
-		{"bad filter", "get", "/api/v1/sessions", "/api/v1/sessions?action=x", ""},
-		{"no such event", "get", "/api/v1/events", "/api/v1/events?types=x", ""},
-		{"no pattern", "get", "/api/v1/events", "/api/v1/events?stream=a/**/b", ""},
-		{"no credential", "get", "/api/v1/info", "/api/v1/info", "192.0.2.9:1"},
-		{"no answer", "get", "/api/v1/info", "/api/v1/info?token=fault", "192.0.2.9:1"},
+	c := newConversation(t)
+	live := c.options.Streams()[0].Publisher.Session
+	elsewhere := func(token string) map[string]string {
+		return map[string]string{"Host": "weir.example", "Authorization": "Bearer " + token}
+	}
+	notAllowed := map[string]string{"Host": "weir.example", "Authorization": "Basic Ym9iOng="} // bob:x
+	for path, item := range c.document.Paths.Map() {
+		target := strings.NewReplacer("{name}", "live/test", "{id}", live).Replace(path)
+		for method := range item.Operations() {
+			c.ask(t, call{method: method, path: path, target: target, status: 401, header: elsewhere("bad")})
+			c.ask(t, call{method: method, path: path, target: target, status: 403, header: notAllowed})
+			c.ask(t, call{method: method, path: path, target: target, status: 503, header: elsewhere("fault")})
+		}
+		c.ask(t, call{method: "PROPFIND", path: path, target: target, status: 405})
+	}
+	const streams, sessions = "/api/v1/streams", "/api/v1/sessions"
+	stream, one := streams+"/{name}", sessions+"/{id}"
+	match := map[string]string{"If-Match": "*"}
+	for _, q := range []call{
+		{method: "GET", path: "/api/v1/info", status: 200, header: elsewhere("good")},
+		{method: "GET", path: streams, status: 200},
+		{method: "GET", path: stream, target: streams + "/live/test", status: 200},
+		{method: "GET", path: stream, target: streams + "/live/gone", status: 200},
+		{method: "GET", path: stream, target: streams + "/x", status: 404},
+		{method: "GET", path: stream, target: streams + "/a//b", status: 400},
+		{method: "DELETE", path: stream, target: streams + "/live/test", status: 204},
+		{method: "DELETE", path: stream, target: streams + "/live/gone", status: 409},
+		{method: "DELETE", path: stream, target: streams + "/x", status: 404},
+		{method: "DELETE", path: stream, target: streams + "/a//b", status: 400},
+		{method: "GET", path: sessions, status: 200},
+		{method: "GET", path: sessions, target: sessions + "?action=play&state=active&offset=1&limit=1&remote=192", status: 200},
+		{method: "GET", path: sessions, target: sessions + "?action=x", status: 400},
+		{method: "GET", path: sessions + "/ended", status: 200},
+		{method: "GET", path: sessions + "/ended", target: sessions + "/ended?limit=0", status: 400},
+		{method: "GET", path: one, target: sessions + "/" + live, status: 200},
+		{method: "GET", path: one, target: sessions + "/x", status: 404},
+		{method: "DELETE", path: one, target: sessions + "/" + live, status: 204},
+		{method: "DELETE", path: one, target: sessions + "/x", status: 404},
+		{method: "GET", path: "/api/v1/events", status: 200},
+		{method: "GET", path: "/api/v1/events", target: "/api/v1/events?types=x", status: 400},
+		{method: "GET", path: "/api/v1/events", target: "/api/v1/events?stream=a/**/b", status: 400},
+		{method: "POST", path: explainPath, body: `{"stream":"live/test","token":"good","address":"192.0.2.1"}`, status: 200},
+		{method: "POST", path: explainPath, body: `{"stream":"live/test","action":"publish"}`, status: 200},
+		{method: "POST", path: explainPath, body: `{"stream":7}`, status: 400},
+		{method: "GET", path: "/api/v1/config", status: 200},
+		{method: "GET", path: "/api/v1/config/keys", status: 200},
+		{method: "PATCH", path: "/api/v1/config", body: `{"changes":{"log.level":"warn"}}`, header: match, status: 200},
+		{method: "PATCH", path: "/api/v1/config", body: `{"changes":7}`, header: match, status: 400},
+		{method: "PATCH", path: "/api/v1/config", body: `{"changes":{"log.level":"warn"}}`, status: 428},
+		{method: "PATCH", path: "/api/v1/config", body: `{"changes":{"log.level":"warn"}}`, header: map[string]string{"If-Match": `"old"`}, status: 412},
+		{method: "POST", path: "/api/v1/config/reload", status: 200},
+		{method: "GET", path: "/api/v1/log", status: 200},
+		{method: "PUT", path: "/api/v1/log", body: `{"level":"warn"}`, status: 200},
+		{method: "PUT", path: "/api/v1/log", body: `{"level":"loud"}`, status: 400},
 	} {
-		t.Run(c.name, func(t *testing.T) {
-			w := ask(h, strings.ToUpper(c.method), c.target, func(r *http.Request) {
-				if c.remote != "" {
-					r.RemoteAddr = c.remote
+		c.ask(t, q)
+	}
+	broken := newConversation(t)
+	f := broken.options.Configuration.(*configuration)
+	f.err = io.ErrUnexpectedEOF
+	broken.ask(t, call{method: "GET", path: "/api/v1/config", status: 500})
+	broken.ask(t, call{method: "GET", path: "/api/v1/config/keys", status: 500})
+	broken.ask(t, call{method: "PATCH", path: "/api/v1/config", body: `{"changes":{"log.level":"warn"}}`, header: match, status: 500})
+	f.err = &ConfigError{Code: NeedsRestart, Field: "log.level", Err: io.ErrUnexpectedEOF}
+	broken.ask(t, call{method: "PATCH", path: "/api/v1/config", body: `{"changes":{"log.level":"warn"}}`, header: match, status: 409})
+	f.err = &ConfigError{Code: InvalidConfig, Field: "log.level", Err: io.ErrUnexpectedEOF}
+	broken.ask(t, call{method: "POST", path: "/api/v1/config/reload", status: 400})
+	maps.Copy(c.got, broken.got)
+	c.expectAll(t)
+}
+
+// expectAll fails for every status that is described and was not answered.
+func (c *conversation) expectAll(t *testing.T) {
+	t.Helper()
+	for path, item := range c.document.Paths.Map() {
+		for method, operation := range item.Operations() {
+			for status := range operation.Responses.Map() {
+				of := method
+				if status == "405" { // one answer for all operations of the path
+					of = slices.Min(slices.Collect(maps.Keys(item.Operations())))
 				}
-			})
-			d.expectBody(t, w, c.path, c.method)
-		})
+				if !c.got[of+" "+path+" "+status] {
+					t.Errorf("%s %s was never answered with %s", method, path, status)
+				}
+			}
+		}
+	}
+}
+
+// TestOpenAPIDescribesEvents holds events of each kind of data against the document.
+func TestOpenAPIDescribesEvents(t *testing.T) {
+	schema := loadDocument(t).Components.Schemas["Event"].Value
+	o := fixture(t)
+	sessions := o.Sessions.List()
+	reader := o.Events.Subscribe(event.ReaderOptions{Queue: 1, After: "x"})
+	defer reader.Close()
+	all := o.Events.Subscribe(event.ReaderOptions{Queue: 100})
+	defer all.Close()
+	for _, s := range CompleteStreams(o.Streams(), o.Sessions) {
+		o.Events.Publish(event.StreamPublished, s.Name, "", s)
+	}
+	o.Events.Publish(event.SessionOpened, sessions[0].Stream, sessions[0].ID, DescribeSession(sessions[0]))
+	o.Events.Publish(event.SessionClosed, sessions[0].Stream, sessions[0].ID, DescribeEnd(session.End{Snapshot: sessions[0], Reason: reason.Kicked, Duration: 1500}))
+	o.Events.Publish(event.ServerHeartbeat, "", "", ServerInfo{})
+	o.Events.Publish(event.StreamNotFound, "live/x", "", ClientInfo{})
+	o.Events.Close()
+	n := 0
+	for _, r := range []*event.Reader{reader, all} {
+		for e, err := r.Next(t.Context()); err == nil; e, err = r.Next(t.Context()) {
+			text, err := json.Marshal(e)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var body any
+			if err := json.Unmarshal(text, &body); err != nil {
+				t.Fatal(err)
+			}
+			if err := schema.VisitJSON(body, openapi3.MultiErrors()); err != nil {
+				t.Errorf("%s: %v", e.Type, err)
+			}
+			n++
+		}
+	}
+	if n < 7 {
+		t.Errorf("%d events", n)
+	}
+	var described, types []string
+	for _, word := range schema.Properties["type"].Value.Enum {
+		described = append(described, word.(string))
+	}
+	for _, known := range event.Types() {
+		types = append(types, string(known))
+	}
+	slices.Sort(described)
+	slices.Sort(types)
+	if !slices.Equal(described, types) {
+		t.Errorf("types %q\ndescribed %q", types, described)
 	}
 }
 
 // TestOpenAPIKnowsEveryField also covers what an answer may leave out.
 func TestOpenAPIKnowsEveryField(t *testing.T) {
-	d := loadDocument(t)
+	schemas := loadDocument(t).Components.Schemas
 	for schema, value := range map[string]any{
 		"Info": Info{}, "Stream": StreamInfo{}, "Publisher": PublisherInfo{}, "Track": TrackInfo{}, "Session": SessionInfo{}, "EndedSession": EndedInfo{},
 		"Network": NetworkInfo{}, "Question": Question{}, "LogSettings": LogSettings{}, "ConfigKeys": ConfigKeys{}, "ConfigKey": config.Key{}, "ConfigChange": ConfigChange{}, "ConfigChanges": ConfigChanges{}, "Explanation": Explanation{}, "Omission": OmissionInfo{}, "Lack": LackInfo{}, "WebRTC": WebRTCInfo{},
-		"Event": event.Event{}, "Server": ServerInfo{}, "Client": ClientInfo{}, "Lost": event.Lost{},
+		"Event": event.Event{}, "Server": ServerInfo{}, "Client": ClientInfo{}, "Lost": event.Lost{}, "Step": StepInfo{},
 	} {
 		var fields []string
 		for _, f := range reflect.VisibleFields(reflect.TypeOf(value)) {
 			name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
 			fields = append(fields, name)
 		}
-		var described []string
-		for name := range d.at(map[string]any(d), "components", "schemas", schema, "properties").(map[string]any) {
-			described = append(described, name)
-		}
+		described := slices.Sorted(maps.Keys(schemas[schema].Value.Properties))
 		slices.Sort(fields)
-		slices.Sort(described)
 		if !slices.Equal(fields, described) {
 			t.Errorf("%s has    %v\ndescribed %v", schema, fields, described)
 		}

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"math"
 	"net/http"
 	"time"
 
@@ -29,11 +30,26 @@ type SessionInfo struct {
 	FramesOut     uint64         `json:"frames_out"`
 	Skips         uint64         `json:"skips"`
 	FramesSkipped uint64         `json:"frames_skipped"`
-	Network       *NetworkInfo   `json:"network"`
-	LeftOut       []OmissionInfo `json:"left_out"`
+	// BitrateIn and BitrateOut are in bit/s over the last seconds.
+	BitrateIn  float64 `json:"bitrate_in"`
+	BitrateOut float64 `json:"bitrate_out"`
+	// LagMS is for how many ms the oldest frame has been there that the viewer has
+	// not been sent, 0 if it has all; nil if that is not known.
+	LagMS   *float64       `json:"lag_ms"`
+	Network *NetworkInfo   `json:"network"`
+	LeftOut []OmissionInfo `json:"left_out"`
+	// Timeline is what happened so far. Lists leave it out.
+	Timeline []StepInfo `json:"timeline,omitempty"`
 	// Reason and DurationS are of sessions that have ended, which only events show.
 	Reason    reason.Reason `json:"reason,omitempty"`
 	DurationS float64       `json:"duration_s,omitempty"`
+}
+
+// StepInfo is a point of a session's timeline.
+type StepInfo struct {
+	At     time.Time         `json:"at"`
+	What   session.Milestone `json:"what"`
+	Detail string            `json:"detail"` // for people; may be empty
 }
 
 // OmissionInfo is a track that somebody does without.
@@ -72,14 +88,24 @@ func newNetworkInfo(n session.NetworkCounts) *NetworkInfo {
 	}
 }
 
-func newSessionInfo(s session.Snapshot) SessionInfo {
-	return SessionInfo{
+func newSessionInfo(s *session.Snapshot) SessionInfo {
+	i := SessionInfo{
 		ID: s.ID, Protocol: s.Protocol, Action: s.Action, Stream: s.Stream,
 		Remote: s.Remote, User: s.User, Agent: s.Agent, Transport: s.Transport,
 		State: s.State, Since: s.Since.UTC(),
 		BytesIn: s.BytesIn, BytesOut: s.BytesOut, FramesIn: s.FramesIn, FramesOut: s.FramesOut,
 		Skips: s.Skips, FramesSkipped: s.FramesSkipped, Network: newNetworkInfo(s.Network), LeftOut: Omissions(s.LeftOut),
 	}
+	in, out := s.Rates()
+	i.BitrateIn, i.BitrateOut = math.Round(in), math.Round(out)
+	if lag, ok := s.Lag(); ok {
+		ms := float64(lag.Round(100*time.Microsecond).Microseconds()) / 1000
+		i.LagMS = &ms
+	}
+	for _, step := range s.Timeline {
+		i.Timeline = append(i.Timeline, StepInfo(step))
+	}
+	return i
 }
 
 // EndedInfo is a session that has ended.
@@ -97,7 +123,9 @@ func (a *api) listSessions(c *gin.Context) {
 		return
 	}
 	out, total := []SessionInfo{}, 0 // an empty list is [], not null
-	for _, s := range a.Sessions.List() {
+	all := a.Sessions.List()
+	for i := range all {
+		s := &all[i]
 		if !f.matches(s) {
 			continue
 		}
@@ -115,7 +143,7 @@ func (a *api) getSession(c *gin.Context) {
 		noSession(c)
 		return
 	}
-	c.JSON(http.StatusOK, newSessionInfo(s))
+	c.JSON(http.StatusOK, newSessionInfo(&s))
 }
 
 // kick closes a session. It does not wait for the end.
@@ -139,8 +167,8 @@ func (a *api) listEnded(c *gin.Context) {
 	}
 	out := []EndedInfo{} // an empty list is [], not null
 	for _, e := range a.Sessions.Ended() {
-		if f.matches(e.Snapshot) {
-			out = append(out, EndedInfo{e.At.UTC(), e.Reason, e.Error, newSessionInfo(e.Snapshot)})
+		if f.matches(&e.Snapshot) {
+			out = append(out, EndedInfo{e.At.UTC(), e.Reason, e.Error, newSessionInfo(&e.Snapshot)})
 		}
 	}
 	c.JSON(http.StatusOK, gin.H{"sessions": out})

@@ -40,8 +40,14 @@ func (a *api) setLog(c *gin.Context) {
 		fail(c, http.StatusBadRequest, string(reason.BadRequest), "level must be debug, info, warn or error", "level")
 		return
 	}
-	a.LogLevel.Set(level)
+	quieter := level > a.LogLevel.Level()
+	if !quieter {
+		a.LogLevel.Set(level)
+	}
 	a.Logger.Info("log level set by the API", slog.String("level", s.Level))
+	if quieter { // else the line would be the first to be missing
+		a.LogLevel.Set(level)
+	}
 	a.getLog(c)
 }
 

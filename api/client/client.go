@@ -48,6 +48,8 @@ type Error struct {
 	Status int // of HTTP
 	// Code is a stable word, Field the part of the request that is wrong, or empty.
 	Code, Message, Field string
+	// RequestID is how the server's log calls the request.
+	RequestID string
 }
 
 func (e *Error) Error() string { return e.Message }
@@ -81,6 +83,20 @@ func (c *Client) Sessions(ctx context.Context, filter url.Values) (list []api.Se
 	return answer.Sessions, answer.Total, err
 }
 
+// Ended returns the sessions that have ended of late, newest first, that a filter
+// chooses, with their timelines.
+func (c *Client) Ended(ctx context.Context, filter url.Values) ([]api.EndedInfo, error) {
+	var answer struct{ Sessions []api.EndedInfo }
+	err := c.do(ctx, http.MethodGet, "/sessions/ended?"+filter.Encode(), nil, &answer)
+	return answer.Sessions, err
+}
+
+// Session returns one session with its timeline.
+func (c *Client) Session(ctx context.Context, id string) (s api.SessionInfo, err error) {
+	err = c.do(ctx, http.MethodGet, "/sessions/"+url.PathEscape(id), nil, &s)
+	return s, err
+}
+
 // Kick closes a session.
 func (c *Client) Kick(ctx context.Context, id string) error {
 	return c.do(ctx, http.MethodDelete, "/sessions/"+url.PathEscape(id), nil, nil)
@@ -100,23 +116,9 @@ func (c *Client) ConfigKeys(ctx context.Context) (keys api.ConfigKeys, err error
 
 // do sends a request and reads its answer into answer, unless that is nil.
 func (c *Client) do(ctx context.Context, method, path string, body, answer any) error {
-	var reader io.Reader
-	if body != nil {
-		text, err := json.Marshal(body)
-		if err != nil {
-			return err
-		}
-		reader = bytes.NewReader(text)
-	}
-	request, err := http.NewRequestWithContext(ctx, method, c.base+path, reader)
+	request, err := c.request(ctx, method, path, body)
 	if err != nil {
 		return err
-	}
-	if c.token != "" {
-		request.Header.Set("Authorization", "Bearer "+c.token)
-	}
-	if body != nil {
-		request.Header.Set("Content-Type", "application/json")
 	}
 	response, err := c.http.Do(request)
 	if err != nil {
@@ -124,18 +126,46 @@ func (c *Client) do(ctx context.Context, method, path string, body, answer any) 
 	}
 	defer response.Body.Close()
 	decoder := json.NewDecoder(io.LimitReader(response.Body, maxAnswer))
-	if response.StatusCode >= http.StatusMultipleChoices {
-		var no struct{ Error httpserver.Error }
-		if err := decoder.Decode(&no); err != nil || no.Error.Message == "" {
-			return fmt.Errorf("%s answered %s, which is no answer of a weir", c.base, response.Status)
-		}
-		return &Error{response.StatusCode, no.Error.Code, no.Error.Message, no.Error.Field}
-	}
-	if answer == nil {
-		return nil
+	if err := c.refused(response, decoder); err != nil || answer == nil {
+		return err
 	}
 	if err := decoder.Decode(answer); err != nil {
 		return fmt.Errorf("%s answered what cannot be read: %w", c.base, err)
 	}
 	return nil
+}
+
+// request returns a request with the token and, unless body is nil, with that as JSON.
+func (c *Client) request(ctx context.Context, method, path string, body any) (*http.Request, error) {
+	var reader io.Reader
+	if body != nil {
+		text, err := json.Marshal(body)
+		if err != nil {
+			return nil, err
+		}
+		reader = bytes.NewReader(text)
+	}
+	request, err := http.NewRequestWithContext(ctx, method, c.base+path, reader)
+	if err != nil {
+		return nil, err
+	}
+	if c.token != "" {
+		request.Header.Set("Authorization", "Bearer "+c.token)
+	}
+	if body != nil {
+		request.Header.Set("Content-Type", "application/json")
+	}
+	return request, nil
+}
+
+// refused returns the error that a response tells of, nil if it is what was asked for.
+func (c *Client) refused(response *http.Response, body *json.Decoder) error {
+	if response.StatusCode < http.StatusMultipleChoices {
+		return nil
+	}
+	var no struct{ Error httpserver.Error }
+	if err := body.Decode(&no); err != nil || no.Error.Message == "" {
+		return fmt.Errorf("%s answered %s, which is no answer of a weir", c.base, response.Status)
+	}
+	return &Error{response.StatusCode, no.Error.Code, no.Error.Message, no.Error.Field, no.Error.RequestID}
 }

@@ -1,12 +1,16 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"net/http"
 	"net/url"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
 	"text/tabwriter"
@@ -14,6 +18,7 @@ import (
 
 	"github.com/weirmedia/weir/api"
 	"github.com/weirmedia/weir/api/client"
+	"github.com/weirmedia/weir/pkg/session"
 )
 
 // serverFlags say which server a command is about.
@@ -63,17 +68,22 @@ func printJSON(con *console, v any) error {
 func printStreams(con *console, list []api.StreamInfo) error {
 	t := newTable(con, "STREAM", "STATE", "TRACKS", "BITRATE", "VIEWERS", "FROM")
 	for _, s := range list {
-		var tracks []string
-		for _, track := range s.Tracks {
-			tracks = append(tracks, strings.TrimSpace(fmt.Sprintf("%s %s", track.Codec, size(track))))
-		}
 		from := "-"
 		if p := s.Publisher; p != nil {
 			from = p.Protocol + " " + p.Remote
 		}
-		t.row(s.Name, s.State, strings.Join(tracks, ", "), bitrate(s.Bitrate), s.ViewersTotal, from)
+		t.row(s.Name, s.State, tracksText(s.Tracks), bitrate(s.Bitrate), s.ViewersTotal, from)
 	}
 	return t.Flush()
+}
+
+// tracksText names tracks in a line.
+func tracksText(list []api.TrackInfo) string {
+	var tracks []string
+	for _, t := range list {
+		tracks = append(tracks, strings.TrimSpace(fmt.Sprintf("%s %s", t.Codec, size(t))))
+	}
+	return strings.Join(tracks, ", ")
 }
 
 func size(t api.TrackInfo) string {
@@ -93,6 +103,7 @@ func bitrate(bits float64) string {
 // sessionsCommand is "weir sessions".
 type sessionsCommand struct {
 	serverFlags
+	ID       string `arg:"" optional:"" help:"One of them: all that is known of it, with its timeline." placeholder:"SESSION"`
 	Protocol string `help:"Only those of a protocol, such as rtmp." placeholder:"NAME"`
 	Action   string `help:"Only publishers (publish) or viewers (play)." placeholder:"ACTION"`
 	Stream   string `help:"Only those of a stream." placeholder:"NAME"`
@@ -110,6 +121,9 @@ func (s *sessionsCommand) Run(con *console) error {
 		}
 	}
 	return s.ask(func(ctx context.Context, c *client.Client) error {
+		if s.ID != "" {
+			return s.one(ctx, con, c)
+		}
 		list, total, err := c.Sessions(ctx, filter)
 		if err != nil {
 			return err
@@ -117,13 +131,10 @@ func (s *sessionsCommand) Run(con *console) error {
 		if s.JSON {
 			return printJSON(con, list)
 		}
-		t := newTable(con, "SESSION", "PROTOCOL", "ACTION", "STREAM", "REMOTE", "USER", "FOR", "IN", "OUT", "SKIPS")
+		t := newTable(con, "SESSION", "PROTOCOL", "ACTION", "STREAM", "REMOTE", "USER", "FOR", "IN", "OUT", "BITRATE", "LAG", "SKIPS")
 		for _, x := range list {
-			user := x.User
-			if user == "" {
-				user = "-"
-			}
-			t.row(x.ID, x.Protocol, x.Action, x.Stream, x.Remote, user, time.Since(x.Since).Round(time.Second), bytesText(x.BytesIn), bytesText(x.BytesOut), x.Skips)
+			t.row(x.ID, x.Protocol, x.Action, x.Stream, x.Remote, cmp.Or(x.User, "-"), time.Since(x.Since).Round(time.Second),
+				bytesText(x.BytesIn), bytesText(x.BytesOut), bitrate(rate(x)), lag(x), x.Skips)
 		}
 		if err := t.Flush(); err != nil || total == len(list) {
 			return err
@@ -131,6 +142,61 @@ func (s *sessionsCommand) Run(con *console) error {
 		_, err = fmt.Fprintf(con.out, "%d of %d\n", len(list), total)
 		return err
 	})
+}
+
+// one prints one session.
+func (s *sessionsCommand) one(ctx context.Context, con *console, c *client.Client) error {
+	x, err := find(ctx, c, s.ID)
+	if err != nil {
+		return err
+	}
+	if s.JSON {
+		return printJSON(con, x)
+	}
+	t := newTable(con, "SESSION", x.ID)
+	for _, line := range [][2]any{
+		{"protocol", x.Protocol + " " + x.Transport}, {"action", x.Action}, {"stream", x.Stream}, {"state", x.State},
+		{"remote", x.Remote}, {"user", cmp.Or(x.User, "-")}, {"agent", cmp.Or(x.Agent, "-")},
+		{"bytes", bytesText(x.BytesIn) + " in, " + bytesText(x.BytesOut) + " out"},
+		{"bitrate", bitrate(x.BitrateIn) + " in, " + bitrate(x.BitrateOut) + " out"},
+		{"frames", fmt.Sprintf("%d in, %d out", x.FramesIn, x.FramesOut)},
+		{"lag", lag(x)}, {"skips", fmt.Sprintf("%d, %d frames", x.Skips, x.FramesSkipped)},
+	} {
+		t.row(line[0], line[1])
+	}
+	for _, step := range x.Timeline {
+		t.row(step.At.Local().Format("15:04:05.000"), strings.TrimSpace(string(step.What)+" "+step.Detail))
+	}
+	return t.Flush()
+}
+
+// find returns a session that goes on, or has ended of late.
+func find(ctx context.Context, c *client.Client, id string) (api.SessionInfo, error) {
+	x, err := c.Session(ctx, id)
+	var no *client.Error
+	if !errors.As(err, &no) || no.Status != http.StatusNotFound {
+		return x, err
+	}
+	ended, other := c.Ended(ctx, nil)
+	if i := slices.IndexFunc(ended, func(e api.EndedInfo) bool { return e.Session.ID == id }); other == nil && i >= 0 {
+		return ended[i].Session, nil
+	}
+	return x, err
+}
+
+// rate returns the rate at which media goes through a session.
+func rate(s api.SessionInfo) float64 {
+	if s.Action == session.Publish {
+		return s.BitrateIn
+	}
+	return s.BitrateOut
+}
+
+func lag(s api.SessionInfo) string {
+	if s.LagMS == nil {
+		return "-"
+	}
+	return fmt.Sprintf("%.0f ms", *s.LagMS)
 }
 
 func bytesText(n uint64) string {
@@ -172,15 +238,20 @@ func newTable(con *console, head ...any) *table {
 	return t
 }
 
-// row writes a row. What peers chose must not command the terminal.
+// printable returns text such that what peers chose does not command the terminal.
+func printable(text string) string {
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || r >= 0x7F && r < 0xA0 {
+			return '?'
+		}
+		return r
+	}, text)
+}
+
+// row writes a row.
 func (t *table) row(cells ...any) {
 	for i, c := range cells {
-		text := strings.Map(func(r rune) rune {
-			if r < ' ' || r >= 0x7F && r < 0xA0 {
-				return '?'
-			}
-			return r
-		}, fmt.Sprint(c))
+		text := printable(fmt.Sprint(c))
 		if i > 0 {
 			text = "\t" + text
 		}

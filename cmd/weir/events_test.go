@@ -218,8 +218,10 @@ func shape(v any) any {
 		return out
 	case []any:
 		out := []any{}
-		for _, x := range v {
-			out = append(out, shape(x))
+		for _, x := range v { // how many there are is no matter
+			if s := shape(x); !slices.ContainsFunc(out, func(o any) bool { return reflect.DeepEqual(o, s) }) {
+				out = append(out, s)
+			}
 		}
 		return out
 	}

@@ -26,6 +26,7 @@ type cli struct {
 	Probe    probeCommand    `cmd:"" help:"Look at a stream: what is in it, how it comes, what is wrong, which browsers play it."`
 	Streams  streamsCommand  `cmd:"" help:"List the streams of a running server."`
 	Sessions sessionsCommand `cmd:"" help:"List its publishers and viewers."`
+	Events   eventsCommand   `cmd:"" help:"Print what happens there, as it happens."`
 	Top      topCommand      `cmd:"" help:"Show its streams, again and again."`
 	Kick     kickCommand     `cmd:"" help:"Close a session, or the publisher of a stream."`
 	Bench    benchCommand    `cmd:"" help:"Load a server with many publishers or players and report."`

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
@@ -16,12 +17,14 @@ type topCommand struct {
 	serverFlags
 	Every time.Duration `default:"2s" help:"Time between two looks (${default})."`
 	Once  bool          `help:"Print one table and end."`
+	Last  int           `default:"10" help:"How many viewers to show, those that are furthest behind (${default})."`
 }
 
 // minEvery keeps the command from being a load.
 const minEvery = 200 * time.Millisecond
 
-// Run shows the streams with most viewers, again and again.
+// Run shows the streams with most viewers, and the viewers furthest behind, again and
+// again.
 func (t *topCommand) Run(con *console) error {
 	if t.Every < minEvery {
 		return &usageError{fmt.Errorf("--every: must be at least %v, is %v", minEvery, t.Every)}
@@ -61,12 +64,24 @@ func (t *topCommand) show(ctx context.Context, con *console, c *client.Client, l
 	if err != nil {
 		return err
 	}
+	sessions, total, err := c.Sessions(ctx, nil)
+	if err != nil {
+		return err
+	}
 	var viewers int
 	var in, out float64
 	for _, s := range streams {
 		viewers += s.ViewersTotal
-		in += s.Bitrate
-		out += s.Bitrate * float64(s.ViewersTotal)
+	}
+	for _, s := range sessions {
+		in += s.BitrateIn
+		out += s.BitrateOut
+	}
+	about := ""
+	if total > len(sessions) { // the rest is taken to be like those on the first page
+		out *= float64(total) / float64(len(sessions))
+		in *= float64(total) / float64(len(sessions))
+		about = "about "
 	}
 	slices.SortStableFunc(streams, func(a, b api.StreamInfo) int { return b.ViewersTotal - a.ViewersTotal })
 	if live {
@@ -76,9 +91,29 @@ func (t *topCommand) show(ctx context.Context, con *console, c *client.Client, l
 		}
 	}
 	up := (time.Duration(info.UptimeS) * time.Second).String()
-	if _, err := fmt.Fprintf(con.out, "weir %s at %s, up %s: %d streams, %d viewers, %s in, about %s out\n\n",
-		info.Version, t.Server, up, len(streams), viewers, bitrate(in), bitrate(out)); err != nil {
+	if _, err := fmt.Fprintf(con.out, "weir %s at %s, up %s: %d streams, %d viewers, %s%s in, %s out\n\n",
+		info.Version, t.Server, up, len(streams), viewers, about, bitrate(in), bitrate(out)); err != nil {
 		return err
 	}
-	return printStreams(con, streams)
+	if err := printStreams(con, streams); err != nil {
+		return err
+	}
+	return t.printLast(con, sessions)
+}
+
+// printLast prints the viewers that are furthest behind.
+func (t *topCommand) printLast(con *console, list []api.SessionInfo) error {
+	list = slices.DeleteFunc(list, func(s api.SessionInfo) bool { return s.LagMS == nil })
+	slices.SortStableFunc(list, func(a, b api.SessionInfo) int { return cmp.Compare(*b.LagMS, *a.LagMS) })
+	if list = list[:max(0, min(len(list), t.Last))]; len(list) == 0 {
+		return nil
+	}
+	if _, err := fmt.Fprintln(con.out); err != nil {
+		return err
+	}
+	rows := newTable(con, "SESSION", "PROTOCOL", "STREAM", "REMOTE", "BITRATE", "LAG", "SKIPS")
+	for _, s := range list {
+		rows.row(s.ID, s.Protocol, s.Stream, s.Remote, bitrate(s.BitrateOut), lag(s), s.Skips)
+	}
+	return rows.Flush()
 }

@@ -110,6 +110,18 @@ type Claim struct {
 	// Refresh asks the publisher to send a key frame soon; nil if it cannot be
 	// asked. It must not block.
 	Refresh func()
+	// Witness is told how the publisher gets on; nil for nobody.
+	Witness Witness
+}
+
+// Witness is told how a publisher gets on. Its methods are called under locks of
+// the bus and must not block.
+type Witness interface {
+	// LayoutKnown tells of the layout once all tracks are known, and when it has
+	// changed then.
+	LayoutKnown(l *av.Layout)
+	// FrameKnown tells, once, that a frame came at which viewers may begin.
+	FrameKnown()
 }
 
 // Publish makes name live and returns the handle to write with. It fails with

@@ -21,6 +21,7 @@ type Publisher struct {
 	stream    *Stream
 	kill      func(reason.Reason)
 	refresh   func()       // nil if it cannot be asked
+	witness   Witness      // nil for nobody
 	lastFrame atomic.Int64 // av.Now() of the newest frame
 
 	// Guarded by stream.mu.
@@ -28,6 +29,7 @@ type Publisher struct {
 	began   bool // a frame of this publisher was accepted
 	firstAt int64
 	keyed   bool // a video key frame was seen
+	started bool // viewers may begin at one of its frames
 	// refreshed is av.Now() of the newest time that it was asked for a key frame.
 	refreshed int64
 }
@@ -140,7 +142,12 @@ func (p *Publisher) Write(f *av.Frame) error {
 	p.settle(f)
 	f.Layout = s.layout.Load()
 	s.stats.count(f)
-	s.plain.insert(f)
+	if start := s.plain.insert(f); start && !p.started {
+		p.started = true
+		if p.witness != nil {
+			p.witness.FrameKnown()
+		}
+	}
 	s.mu.Unlock()
 	s.plain.wake()
 	return nil

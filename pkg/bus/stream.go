@@ -79,7 +79,7 @@ func (s *Stream) succeed(c Claim) (p, old *Publisher, err error) {
 		s.state, s.pub = Grace, nil
 		s.unpublished()
 	}
-	p = &Publisher{stream: s, kill: c.Kill, refresh: c.Refresh}
+	p = &Publisher{stream: s, kill: c.Kill, refresh: c.Refresh, witness: c.Witness}
 	s.pub, s.owner, s.session, s.state = p, c.Owner, c.Session, Live
 	s.timeline.newPublisher()
 	s.arm(s.bus.limitsOf(s.name).PublishTimeout, p.checkSilence)
@@ -165,5 +165,8 @@ func (s *Stream) setLayout(change func(l *av.Layout)) {
 	s.epoch++
 	l.Epoch = s.epoch
 	s.layout.Store(&l)
+	if p := s.pub; l.Ready && p != nil && p.witness != nil {
+		p.witness.LayoutKnown(&l)
+	}
 	s.noteLayout()
 }

@@ -102,12 +102,15 @@ func (v *View) append(f *av.Frame) {
 	v.wake()
 }
 
-func (v *View) insert(f *av.Frame) {
+// insert adds f and reports whether viewers may begin there.
+func (v *View) insert(f *av.Frame) (start bool) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	v.ring.append(f, v.isStart(f))
+	start = v.isStart(f)
+	v.ring.append(f, start)
 	v.settling.note(&v.ring, f.Layout)
 	v.ring.trim(retention{v.window, v.limits.RingBytes, int64(v.limits.RingDuration)}, f.Arrival)
+	return start
 }
 
 // isStart decides whether viewers may begin at f.

@@ -24,6 +24,7 @@ type ReaderOptions struct {
 type Reader struct {
 	hub     *Hub
 	options ReaderOptions
+	begins  string
 	signal  chan struct{}
 
 	mu    sync.Mutex
@@ -44,12 +45,18 @@ func (h *Hub) Subscribe(o ReaderOptions) *Reader {
 	r := &Reader{hub: h, options: o, signal: make(chan struct{}, 1)}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if o.After != "" {
+	if r.begins = o.After; o.After != "" {
 		r.resume()
+	} else {
+		r.begins = h.id(h.newest)
 	}
 	h.readers = append(h.readers, r)
 	return r
 }
+
+// Begins returns the identity of the event after which the reader begins. A reader
+// that has got none since then can come back with it.
+func (r *Reader) Begins() string { return r.begins }
 
 // resume queues what came after options.After. The caller locks the hub.
 func (r *Reader) resume() {

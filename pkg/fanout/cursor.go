@@ -16,6 +16,7 @@ type cursor struct {
 	release func() // gives log back
 
 	placed  bool     // offset is valid
+	began   bool     // a frame of log was sent
 	segment *segment // holds offset; nil: to be looked up
 	offset  int64
 	number  uint64 // of the message at offset

@@ -267,7 +267,7 @@ func TestChangeTwiceInARow(t *testing.T) {
 	onlyAudio.log.pull()
 	r.frame(true, 10)
 	r.frame(false, 10)
-	v := &Viewer{limits: &r.delivery.limits}
+	v := &Viewer{limits: &r.delivery.limits, session: &session.Session{}}
 	v.cursor.adopt(all.log, all.release)
 	e := all.log.pull()
 	if !v.join(&e) {

@@ -56,6 +56,7 @@ type Viewer struct {
 	cause   error
 	closed  bool
 	seat    seat
+	lag     lag
 
 	noted atomic.Bool // notes has something for the driver
 	mu    sync.Mutex
@@ -129,6 +130,7 @@ func (v *Viewer) Follow(l *Log, release func(), s *session.Session) {
 		return
 	}
 	s.Without(&l.leftOut)
+	s.LagOf(v)
 }
 
 // Rest makes the viewer read no log until it follows another of the same view,
@@ -245,6 +247,7 @@ func (v *Viewer) unfollow() {
 	}
 	v.session = nil
 	v.cursor.drop()
+	v.lag.forget()
 }
 
 // leave makes the goodbye the last thing to be sent.
@@ -339,6 +342,8 @@ func (v *Viewer) join(e *edge) bool {
 	}
 	v.greeted = true
 	c.jump(s, *e)
+	v.lag.note(c)
+	v.session.LayoutKnown(s.layout)
 	return true
 }
 
@@ -378,6 +383,7 @@ func (v *Viewer) sent(n int, e *edge, recent []mark, lag *LagCounts) {
 		c.pending = nil
 	} else {
 		c.offset += int64(n)
+		v.lag.note(c)
 	}
 	if c.log == nil || !c.placed || c.number >= e.messages {
 		return
@@ -405,6 +411,10 @@ func (v *Viewer) sent(n int, e *edge, recent []mark, lag *LagCounts) {
 		}
 	}
 	v.session.Counters().FramesOut.Add(frames)
+	if frames > 0 && !c.began {
+		c.began = true
+		v.session.FrameKnown()
+	}
 }
 
 // finish gives everything back and tells the owner. It is called once, by the

@@ -5,16 +5,23 @@ import (
 	"net/http"
 )
 
+// RequestID is the header that names a request. An answer that has it says it in
+// its error too.
+const RequestID = "X-Request-Id"
+
 // Error is what every answer to a failed request holds.
 type Error struct {
 	Code    string `json:"code"`    // a stable word, such as "not_found"
 	Message string `json:"message"` // for people
 	Field   string `json:"field"`   // the part of the request that is wrong, or empty
+	// RequestID is that of the answer's header, which WriteError fills in.
+	RequestID string `json:"request_id,omitempty"`
 }
 
-// WriteError answers with status and {"error":{"code","message","field"}},
-// which nobody may store: what is missing now may be there in a second.
+// WriteError answers with status and {"error":{"code","message","field",
+// "request_id"}}, which nobody may store: what is missing now may be there in a second.
 func WriteError(w http.ResponseWriter, status int, e Error) {
+	e.RequestID = w.Header().Get(RequestID)
 	body, err := json.Marshal(struct {
 		Error Error `json:"error"`
 	}{e})

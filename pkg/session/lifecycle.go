@@ -22,7 +22,7 @@ func (s *Session) Wait() error {
 	if limit := r.options.MaxWaiting; limit > 0 && r.waiting >= limit {
 		return reason.Wrap(reason.LimitReached, fmt.Errorf("%d players wait for a stream already", limit))
 	}
-	s.state = Waiting
+	s.state, s.waiting = Waiting, time.Now()
 	s.group.waiting++
 	r.waiting++
 	return nil
@@ -43,6 +43,9 @@ func (s *Session) leaveWaiting() {
 		s.state = Active
 		s.group.waiting--
 		s.registry.waiting--
+		if waited := time.Since(s.waiting); waited >= time.Millisecond {
+			s.note(Waited, "", int64(waited))
+		}
 	}
 }
 
@@ -94,9 +97,11 @@ func (s *Session) leave(end *ending) bool {
 	s.leaveWaiting()
 	s.state = Ended
 	end.Snapshot, end.At, end.Duration = s.snapshot(), time.Now(), time.Since(s.since)
+	end.live, end.Timeline = nil, s.told()
 	if end.err != nil {
 		end.Error = clip(end.err.Error(), maxError)
 	}
+	end.complete()
 	s.closed = true
 	if s.lease != nil {
 		s.lease.Stop()

@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/weirmedia/weir/pkg/av"
 	"github.com/weirmedia/weir/pkg/reason"
 )
 
@@ -46,6 +47,9 @@ type Registry struct {
 	stopping bool
 	leaving  int           // sessions of whose end the observer is being told
 	empty    chan struct{} // closed when stopping and the last session has closed
+
+	measuring bool       // a look is to come
+	looked    []*Session // of the look alone
 }
 
 // NewRegistry returns an empty registry.
@@ -77,6 +81,9 @@ func NewRegistry(o Options) *Registry {
 // Refuse.
 func (r *Registry) Open(info Info, kill func(reason.Reason)) (*Session, error) {
 	s := &Session{registry: r, info: info.bounded(), since: time.Now(), kill: kill, state: Active, grant: info.grant}
+	s.samples.older.at = av.Now()
+	s.samples.newer.at = s.samples.older.at
+	s.begin(info.before)
 	opened, err := r.enter(s)
 	if err != nil {
 		return nil, err
@@ -142,6 +149,7 @@ func (r *Registry) enter(s *Session) (Snapshot, error) {
 	r.sessions[s.id] = s
 	s.place = r.order.PushBack(s)
 	s.renewInTime()
+	r.measure()
 	return s.snapshot(), nil
 }
 
@@ -194,7 +202,7 @@ func level(why reason.Reason) slog.Level {
 	return slog.LevelInfo
 }
 
-// Get returns the session with this identity as it is now.
+// Get returns the session with this identity as it is now, with its timeline.
 func (r *Registry) Get(id string) (Snapshot, bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -202,7 +210,9 @@ func (r *Registry) Get(id string) (Snapshot, bool) {
 	if !ok {
 		return Snapshot{}, false
 	}
-	return s.snapshot(), true
+	out := s.snapshot()
+	out.Timeline = s.told()
+	return out, true
 }
 
 // List returns all sessions, oldest first.

@@ -7,6 +7,7 @@ import (
 	"container/list"
 	"log/slog"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 	"unicode/utf8"
@@ -48,13 +49,17 @@ type Info struct {
 	Agent     string // what the peer calls itself
 	Transport string // "tcp", "tls", …
 
-	grant auth.Grant
+	grant  auth.Grant
+	before []step // of the session, on its timeline
 }
 
 // Admit notes by whose leave the session is there: its user, and when to ask again
 // whether it may go on. The answer no ends it with reason.Revoked; no answer does
 // not.
-func (i *Info) Admit(g auth.Grant) { i.User, i.grant = g.User, g }
+func (i *Info) Admit(g auth.Grant) {
+	i.User, i.grant = g.User, g
+	i.Reached(Authorised, time.Now(), g.Rule)
+}
 
 // maxText bounds the bytes that are kept and logged of a text that the peer
 // chose. Real names of programs are below 200 bytes, stream names below 256.
@@ -65,7 +70,7 @@ func (i Info) bounded() Info {
 	i.Stream = clip(i.Stream, maxText)
 	i.User = clip(i.User, maxText)
 	i.Agent = clip(i.Agent, maxText)
-	i.grant = auth.Grant{}
+	i.grant, i.before = auth.Grant{}, nil
 	return i
 }
 
@@ -147,6 +152,10 @@ type Snapshot struct {
 	Since time.Time
 	Counts
 	LeftOut []av.Omission
+	// Timeline is what happened so far, in order: of Get and of an End, nil in lists.
+	Timeline []Step
+
+	live *Session // nil once it has ended
 }
 
 // Session is one publisher or viewer in the registry, made by Registry.Open
@@ -162,9 +171,15 @@ type Session struct {
 	counters Counters
 	leftOut  atomic.Pointer[LeftOut] // nil before there is an output
 
+	mu       sync.Mutex // may be taken under registry.mu, and nothing under it
+	timeline timeline
+	samples  samples
+	lagger   Lagger // nil if nobody knows
+
 	// Guarded by registry.mu.
 	place    *list.Element // in registry.order
 	state    State
+	waiting  time.Time // since when, if it is
 	closed   bool
 	killedBy reason.Reason // empty while nobody asked for the end
 	killedAs error         // what there is to say about it, if anything
@@ -187,8 +202,12 @@ func (s *Session) Info() Info {
 // Only the owner calls it, and not while it closes the session.
 func (s *Session) SetTransport(transport string) {
 	s.registry.mu.Lock()
-	defer s.registry.mu.Unlock()
+	changed := s.info.Transport != transport
 	s.info.Transport = transport
+	s.registry.mu.Unlock()
+	if changed {
+		s.Reached(Transport, transport)
+	}
 }
 
 // Counters returns the counters that the owner writes.
@@ -200,8 +219,9 @@ func (s *Session) Skipped(why reason.Reason, frames int) {
 	s.counters.Skips.Add(1)
 	s.counters.FramesSkipped.Add(uint64(max(frames, 0)))
 	s.group.skips.add(why)
+	s.skipped(why, frames)
 }
 
 func (s *Session) snapshot() Snapshot {
-	return Snapshot{ID: s.id, Info: s.info, State: s.state, Since: s.since, Counts: s.counters.load(), LeftOut: s.leftOut.Load().Tracks()}
+	return Snapshot{ID: s.id, Info: s.info, State: s.state, Since: s.since, Counts: s.counters.load(), LeftOut: s.leftOut.Load().Tracks(), live: s}
 }

@@ -105,10 +105,11 @@ func (s *service) serveIndexHead(w http.ResponseWriter, r *http.Request, q url.V
 
 // index returns the multivariant playlist for v, once there is media.
 func (s *service) index(r *http.Request, q url.Values, v *viewer, want rendition) ([]byte, error) {
-	_, newest, err := s.newest(r, v, want)
+	from, newest, err := s.newest(r, v, want)
 	if err != nil {
 		return nil, err
 	}
+	v.reach(from)
 	keep := url.Values{}
 	if v.id != "" {
 		keep.Set(sessionParameter, v.id)
@@ -306,11 +307,12 @@ func (s *service) admit(r *http.Request, q url.Values, key viewerKey) (*viewer, 
 		return s.viewer(key, func(*viewer) error { return nil })
 	}
 	return s.viewer(key, func(v *viewer) error {
+		info := s.info(r, key.stream)
+		info.Reached(session.Connected, time.Now(), "")
 		grant, err := s.authorize(r, q, key.stream)
 		if err != nil {
 			return err
 		}
-		info := s.info(r, key.stream)
 		info.Admit(grant)
 		sess, err := s.host.Sessions.Open(info, v.close)
 		if err != nil {

@@ -28,6 +28,7 @@ type viewer struct {
 	outputs map[rendition]*output
 	busy    int // requests under way
 	timer   *time.Timer
+	reached bool // media, on the timeline of session
 	closed  bool
 	why     reason.Reason // valid if closed
 }
@@ -165,6 +166,26 @@ func (v *viewer) bind(s *session.Session) {
 	if closed {
 		s.Close(why, nil)
 	}
+}
+
+// reach notes that the player has been told where the media of m is. What it gets of
+// that is asked for without its session's id.
+func (v *viewer) reach(m *muxer) {
+	v.mu.Lock()
+	s := v.session
+	if v.reached {
+		s = nil
+	}
+	v.reached = true
+	v.mu.Unlock()
+	if s == nil {
+		return
+	}
+	m.mu.Lock()
+	layout := m.layout
+	m.mu.Unlock()
+	s.LayoutKnown(layout)
+	s.FrameKnown()
 }
 
 // counter returns what counts the bytes of answers.

@@ -191,6 +191,8 @@ func (c *conn) info(action session.Action, stream string) session.Info {
 // begin opens the session of a publish or play.
 func (c *conn) begin(action session.Action, r request) (*session.Session, error) {
 	info := c.info(action, r.name)
+	info.Reached(session.Connected, c.came, "")
+	info.Reached(session.Handshake, c.ready, "")
 	info.Admit(r.grant)
 	kill := c.kill
 	if action == session.Play {

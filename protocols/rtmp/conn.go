@@ -49,6 +49,8 @@ type conn struct {
 	source *socket.Reader // under reader; nil on TLS
 	reader *rtmpchunk.Reader
 	remote netip.AddrPort
+	came   time.Time // when it connected
+	ready  time.Time // when the handshake was done
 
 	connect *message.Connect // nil before connect
 	streams map[uint32]bool  // message streams that were created
@@ -76,7 +78,7 @@ type ended struct {
 func newConn(s *Server, nc net.Conn) *conn {
 	c := &conn{
 		server: s, net: nc, streams: make(map[uint32]bool),
-		window: ackWindow, viewerEnd: make(chan ended, 1), idle: true,
+		window: ackWindow, viewerEnd: make(chan ended, 1), idle: true, came: time.Now(),
 	}
 	if a, ok := nc.RemoteAddr().(*net.TCPAddr); ok {
 		c.remote = netip.AddrPortFrom(a.AddrPort().Addr().Unmap(), uint16(a.Port))
@@ -165,6 +167,7 @@ func (c *conn) greet() error {
 	case err != nil:
 		return err
 	}
+	c.ready = time.Now()
 	var source io.Reader = c.net
 	if c.source = socket.NewReader(c.net); c.source != nil {
 		source = c.source

@@ -41,7 +41,7 @@ func (c *conn) handlePublish(id uint32, cmd message.Command) error {
 	if err != nil {
 		return c.refuse(session.Publish, id, message.CodePublishBadName, r.name, err)
 	}
-	pub, err := c.server.host.Bus.Publish(r.name, bus.Claim{Owner: r.grant.Identity.Key(), Session: s.ID(), Kill: c.kill})
+	pub, err := c.server.host.Bus.Publish(r.name, bus.Claim{Owner: r.grant.Identity.Key(), Session: s.ID(), Kill: c.kill, Witness: s})
 	if err != nil {
 		s.Close(reason.Of(err, reason.InternalError), err)
 		return c.fail(id, message.CodePublishBadName, err)

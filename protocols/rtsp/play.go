@@ -60,6 +60,7 @@ func (p *playing) play(by *peer) error {
 		}
 		p.session = s
 		s.Without(p.feed.LeftOut())
+		s.LayoutKnown(p.feed.Layout())
 		p.hear()
 		e.server.running.Add(1)
 	}
@@ -69,6 +70,7 @@ func (p *playing) play(by *peer) error {
 		return err
 	}
 	p.viewer = v
+	p.session.LagOf(v)
 	return nil
 }
 
@@ -86,6 +88,7 @@ func (p *playing) pause() {
 	if p.viewer != nil {
 		p.feed.Remove(p.viewer)
 		p.viewer = nil
+		p.session.LagOf(nil)
 		p.peer.disown()
 	}
 }
@@ -135,7 +138,10 @@ type viewer struct {
 	ending  bool
 }
 
-var _ rtpfeed.Player = (*viewer)(nil)
+var (
+	_ rtpfeed.Player = (*viewer)(nil)
+	_ session.Lagger = (*viewer)(nil)
+)
 
 // lane is one track to one player. The zero lane was not set up.
 type lane struct {
@@ -184,6 +190,11 @@ func (v *viewer) Pass(l *rtpfeed.Log) (behind bool) {
 		v.pos++
 	}
 	return v.pos < l.Head()
+}
+
+// Lag implements session.Lagger: what is in the player's queue counts as sent.
+func (v *viewer) Lag() (time.Duration, bool) {
+	return v.playing.feed.Lag(func() (uint64, bool) { return v.pos, v.placed })
 }
 
 // announce tells the connection how many packets more it will get, so that it
@@ -266,7 +277,9 @@ func (v *viewer) send(e *rtpfeed.Entry) error {
 	}
 	if e.Last {
 		v.unit++
-		c.FramesOut.Add(1)
+		if c.FramesOut.Add(1) == 1 {
+			p.session.FrameKnown()
+		}
 	}
 	return nil
 }

@@ -90,7 +90,7 @@ func (p *publishing) record(by *peer) error {
 	if err != nil {
 		return err
 	}
-	p.pub, err = server.host.Bus.Publish(p.request.name, bus.Claim{Owner: p.request.grant.Identity.Key(), Session: s.ID(), Kill: p.kill})
+	p.pub, err = server.host.Bus.Publish(p.request.name, bus.Claim{Owner: p.request.grant.Identity.Key(), Session: s.ID(), Kill: p.kill, Witness: s})
 	if err != nil {
 		s.Close(reason.Of(err, reason.InternalError), err)
 		return err

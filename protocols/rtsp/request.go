@@ -30,6 +30,7 @@ type client struct {
 	endpoint *endpoint
 	peer     *peer
 	remote   netip.AddrPort
+	came     time.Time
 	agent    string
 	nonce    string // of the challenge, empty before the first
 	asked    asked  // last, and granted
@@ -47,7 +48,7 @@ type asked struct {
 }
 
 func newClient(e *endpoint, sc *gortsplib.ServerConn) *client {
-	c := &client{endpoint: e, peer: peerOf(sc.NetConn())}
+	c := &client{endpoint: e, peer: peerOf(sc.NetConn()), came: time.Now()}
 	if a, ok := sc.NetConn().RemoteAddr().(*net.TCPAddr); ok {
 		c.remote = netip.AddrPortFrom(a.AddrPort().Addr().Unmap(), uint16(a.Port))
 	}
@@ -115,7 +116,9 @@ func (c *client) info(action session.Action, r request, transport string) sessio
 	info := session.Info{
 		Protocol: protocol, Action: action, Stream: r.name, Remote: c.remote.String(), Agent: c.agent, Transport: transport,
 	}
+	info.Reached(session.Connected, c.came, c.endpoint.carrier())
 	info.Admit(r.grant)
+	info.Reached(session.Transport, time.Now(), transport)
 	return info
 }
 

@@ -154,8 +154,8 @@ func (l *lane) send(e *rtpfeed.Entry, replay bool) {
 	c := l.player.resource.session.Counters()
 	c.BytesOut.Add(uint64(n))
 	c.Network.PacketsOut.Add(1)
-	if e.Last {
-		c.FramesOut.Add(1)
+	if e.Last && c.FramesOut.Add(1) == 1 {
+		l.player.resource.session.FrameKnown()
 	}
 }
 

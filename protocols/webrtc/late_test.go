@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/weirmedia/weir/pkg/reason"
+	"github.com/weirmedia/weir/pkg/session"
 	"github.com/weirmedia/weir/protocols/internal/httplive/httplivetest"
 	"github.com/weirmedia/weir/protocols/internal/rtpfeed"
 )
@@ -43,7 +44,7 @@ func TestConnectedTooLate(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer release()
-	p := &playing{resource: &resource{ended: true}, stream: stream, feed: feed}
+	p := &playing{resource: &resource{ended: true, session: new(session.Session)}, stream: stream, feed: feed}
 	p.player = &player{resource: p.resource, stream: stream, feed: feed, lanes: make([]*lane, len(feed.Outlets()))}
 	p.close()
 	p.connected()

@@ -200,6 +200,8 @@ func (p *playing) connected() {
 		}
 	}
 	p.stream.Plain().Welcome()
+	p.resource.session.LayoutKnown(p.feed.Layout())
+	p.resource.session.LagOf(p.player)
 	if err := p.feed.Add(p.player); err != nil {
 		p.resource.fail(err)
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/weirmedia/weir/pkg/av"
 	"github.com/weirmedia/weir/pkg/bus"
 	"github.com/weirmedia/weir/pkg/reason"
+	"github.com/weirmedia/weir/pkg/session"
 	"github.com/weirmedia/weir/protocols/internal/rtpfeed"
 )
 
@@ -39,7 +40,10 @@ type player struct {
 	ending   bool
 }
 
-var _ rtpfeed.Player = (*player)(nil)
+var (
+	_ rtpfeed.Player = (*player)(nil)
+	_ session.Lagger = (*player)(nil)
+)
 
 // Pass implements rtpfeed.Player.
 func (p *player) Pass(l *rtpfeed.Log) (behind bool) {
@@ -57,6 +61,11 @@ func (p *player) Pass(l *rtpfeed.Log) (behind bool) {
 		p.pos++
 	}
 	return p.pos < l.Head()
+}
+
+// Lag implements session.Lagger.
+func (p *player) Lag() (time.Duration, bool) {
+	return p.feed.Lag(func() (uint64, bool) { return p.pos, p.placed })
 }
 
 // place moves to the newest start point at the beginning and after falling

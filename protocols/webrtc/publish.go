@@ -82,7 +82,9 @@ func (p *publishing) begin(ctx context.Context, o *offer, grant auth.Grant) (str
 		return "", err
 	}
 	p.without(leftOut)
-	pub, err := r.server.host.Bus.Publish(r.stream, bus.Claim{Owner: grant.Identity.Key(), Session: r.session.ID(), Kill: r.kill, Refresh: p.refresh})
+	pub, err := r.server.host.Bus.Publish(r.stream, bus.Claim{
+		Owner: grant.Identity.Key(), Session: r.session.ID(), Kill: r.kill, Refresh: p.refresh, Witness: r.session,
+	})
 	if err != nil {
 		return "", err
 	}

@@ -126,6 +126,7 @@ func (r *resource) connect(ctx context.Context, o *offer, engine *pion.MediaEngi
 		return "", reason.Wrap(reason.ClientClosed, errors.New("ended while it began"))
 	}
 	pc.OnConnectionStateChange(r.follow)
+	pc.SCTP().Transport().ICETransport().OnSelectedCandidatePairChange(r.paired)
 	if err := pc.SetRemoteDescription(pion.SessionDescription{Type: pion.SDPTypeOffer, SDP: o.text}); err != nil {
 		return "", reason.Wrap(reason.BadRequest, fmt.Errorf("the offer cannot be used: %w", err))
 	}
@@ -185,6 +186,7 @@ func (r *resource) follow(state pion.PeerConnectionState) {
 		if first {
 			r.timer.Stop()
 			r.settled()
+			r.session.Reached(session.Handshake, "DTLS")
 			r.use.connected()
 		}
 	case pion.PeerConnectionStateFailed:
@@ -199,6 +201,14 @@ func (r *resource) follow(state pion.PeerConnectionState) {
 	case pion.PeerConnectionStateClosed: // by DTLS, or by end itself
 		go r.end(r.use.leaving(), nil)
 	}
+}
+
+// paired is called by the library when media goes another way.
+func (r *resource) paired(pair *pion.ICECandidatePair) {
+	if pair == nil {
+		return
+	}
+	r.session.Reached(session.ICEPair, fmt.Sprintf("%s %s - %s %s", endWords(pair.Local), pair.Local.Typ, endWords(pair.Remote), pair.Remote.Typ))
 }
 
 // late ends a session that has not connected.

@@ -10,6 +10,7 @@ import (
 	"net/netip"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/weirmedia/weir/pkg/auth"
 	"github.com/weirmedia/weir/pkg/httpserver"
@@ -127,6 +128,8 @@ func (e *endpoint) open(r *http.Request, stream, text string) (*resource, string
 		return nil, "", err
 	}
 	host := e.server.host
+	info := e.info(r, stream)
+	info.Reached(session.Connected, time.Now(), "")
 	grant, err := host.Auth.Authorize(r.Context(), auth.Request{
 		Action: e.may, Stream: stream, Protocol: protocol, Remote: host.HTTP.Remote(r).Addr(),
 		Credentials: httplive.Credentials(r), Query: r.URL.Query(),
@@ -141,7 +144,6 @@ func (e *endpoint) open(r *http.Request, stream, text string) (*resource, string
 		return nil, "", err
 	}
 	defer close(res.begun)
-	info := e.info(r, stream)
 	info.Admit(grant)
 	if res.session, err = host.Sessions.Open(info, res.kill); err != nil {
 		e.server.detach(res)

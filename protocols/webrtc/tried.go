@@ -8,6 +8,7 @@ import (
 
 	"github.com/pion/ice/v4"
 	"github.com/pion/sdp/v3"
+	pion "github.com/pion/webrtc/v4"
 )
 
 // maxTried bounds the candidates that are named when a client could not connect,
@@ -61,6 +62,11 @@ func inWords(candidate string) string {
 	}
 	words := net.JoinHostPort(c.Address(), strconv.Itoa(c.Port())) + "/" + c.NetworkType().NetworkShort()
 	return strings.Clone(words[:min(len(words), maxWords)])
+}
+
+// endWords returns one end of a pair as inWords does.
+func endWords(c *pion.ICECandidate) string {
+	return net.JoinHostPort(c.Address, strconv.Itoa(int(c.Port))) + "/" + c.Protocol.String()
 }
 
 // joined returns a list of candidates in words, of which the first are named.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"time"
 
 	"github.com/weirmedia/weir/pkg/auth"
 	"github.com/weirmedia/weir/pkg/av"
@@ -24,6 +25,8 @@ func (s *service) serve(w http.ResponseWriter, r *http.Request, name string) {
 		s.refuse(w, r, name, reason.Wrap(reason.BadRequest, err))
 		return
 	}
+	info := s.info(r, name)
+	info.Reached(session.Connected, time.Now(), "")
 	grant, err := s.host.Auth.Authorize(r.Context(), auth.Request{
 		Action: auth.Play, Stream: name, Protocol: s.format.Protocol, Remote: s.host.HTTP.Remote(r).Addr(),
 		Credentials: Credentials(r), Query: r.URL.Query(),
@@ -32,8 +35,9 @@ func (s *service) serve(w http.ResponseWriter, r *http.Request, name string) {
 		s.refuse(w, r, name, err)
 		return
 	}
+	info.Admit(grant)
 	if websocket.IsUpgrade(r) {
-		s.upgrade(w, r, want, grant)
+		s.upgrade(w, r, info, want)
 		return
 	}
 	w.Header().Set("Content-Type", s.format.ContentType)
@@ -46,8 +50,6 @@ func (s *service) serve(w http.ResponseWriter, r *http.Request, name string) {
 		}
 		return
 	}
-	info := s.info(r, name)
-	info.Admit(grant)
 	s.play(w, r, info, want)
 }
 

@@ -9,20 +9,18 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/weirmedia/weir/pkg/auth"
 	"github.com/weirmedia/weir/pkg/av"
 	"github.com/weirmedia/weir/pkg/fanout"
 	"github.com/weirmedia/weir/pkg/reason"
+	"github.com/weirmedia/weir/pkg/session"
 	"github.com/weirmedia/weir/remux/websocket"
 )
 
 // upgrade answers a request for WebSocket. The connection is upgraded before
 // the stream is there: a page cannot read the status of a failed upgrade, but
 // it can read the reason with which a WebSocket closes.
-func (s *service) upgrade(w http.ResponseWriter, r *http.Request, want wanted, grant auth.Grant) {
-	info := s.info(r, want.stream)
+func (s *service) upgrade(w http.ResponseWriter, r *http.Request, info session.Info, want wanted) {
 	info.Protocol = s.format.WebSocketProtocol
-	info.Admit(grant)
 	head, err := websocket.Accept(r)
 	if err == nil && !s.host.HTTP.OriginAllowed(r) {
 		err = reason.Wrap(reason.Unauthorized, fmt.Errorf("pages of %.64q may not play from here (http.allow_origin)", r.Header.Get("Origin")))

@@ -41,7 +41,8 @@ type Feed struct {
 	outlets []*Outlet
 	begun   io.Closer // what Begin returned
 	err     error
-	wall    int64 // wall time in nanoseconds of stream time 0
+	wall    int64      // wall time in nanoseconds of stream time 0
+	first   *av.Layout // the layout that the outlets were made of, as far as it goes out
 
 	leftOut session.LeftOut
 
@@ -94,6 +95,9 @@ func (f *Feed) await(ctx context.Context) error {
 
 // Outlets returns the tracks that go out.
 func (f *Feed) Outlets() []*Outlet { return f.outlets }
+
+// Layout returns the layout that the outlets were made of, as far as it goes out.
+func (f *Feed) Layout() *av.Layout { return f.first }
 
 // Begun returns what Options.Begin returned.
 func (f *Feed) Begun() io.Closer { return f.begun }
@@ -249,6 +253,10 @@ func (f *Feed) describe(l *av.Layout) error {
 		return reason.Wrap(reason.Unsupported, fmt.Errorf("%s can carry no track of %q: %w", f.options.Protocol, f.name, err))
 	}
 	f.omit(without)
+	f.first = &av.Layout{Ready: true}
+	for _, o := range f.outlets {
+		f.first.Tracks = append(f.first.Tracks, o.Track())
+	}
 	if f.options.Begin != nil {
 		if f.begun, err = f.options.Begin(f.outlets); err != nil {
 			return err

@@ -1,0 +1,106 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"iter"
+	"net/url"
+	"time"
+
+	"github.com/weirmedia/weir/api"
+	"github.com/weirmedia/weir/api/client"
+	"github.com/weirmedia/weir/pkg/event"
+)
+
+// eventsCommand is "weir events".
+type eventsCommand struct {
+	serverFlags
+	Types  string `help:"Only these, such as stream.*,session.closed." placeholder:"TYPES"`
+	Stream string `help:"Only of streams that a pattern names, such as live/**." placeholder:"PATTERNS"`
+	JSON   bool   `name:"json" help:"Print as JSON, one event in a line."`
+}
+
+// Run prints what happens, until a signal comes or the server says no.
+func (e *eventsCommand) Run(con *console) error {
+	filter := url.Values{}
+	for name, value := range map[string]string{"types": e.Types, "stream": e.Stream} {
+		if value != "" {
+			filter.Set(name, value)
+		}
+	}
+	return e.ask(func(ctx context.Context, c *client.Client) error { return e.follow(ctx, con, c.Events(ctx, filter)) })
+}
+
+// follow prints events until there are no more.
+func (e *eventsCommand) follow(ctx context.Context, con *console, events iter.Seq2[event.Event, error]) error {
+	for happened, err := range events {
+		switch {
+		case ctx.Err() != nil:
+			return nil // the user's signal
+		case err != nil:
+			return err
+		}
+		if err := e.print(con, happened); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (e *eventsCommand) print(con *console, happened event.Event) error {
+	if e.JSON {
+		return json.NewEncoder(con.out).Encode(happened)
+	}
+	about := happened.Stream
+	if about == "" {
+		about = happened.Node
+	}
+	_, err := fmt.Fprintf(con.out, "%s  %-21s %s  %s\n", happened.Time.Local().Format("15:04:05.000"), happened.Type,
+		printable(about), printable(summary(happened)))
+	return err
+}
+
+// summary says in words what the data of an event hold.
+func summary(e event.Event) string {
+	var err error
+	var text string
+	switch e.Type {
+	case event.StreamPublished, event.StreamUnpublished, event.StreamLayoutChanged, event.StreamNoViewers:
+		var s api.StreamInfo
+		err = json.Unmarshal(e.Data, &s)
+		if text = tracksText(s.Tracks); s.Publisher != nil {
+			text += " from " + s.Publisher.Protocol + " " + s.Publisher.Remote
+		}
+	case event.SessionOpened, event.SessionClosed:
+		var s api.SessionInfo
+		err = json.Unmarshal(e.Data, &s)
+		text = fmt.Sprintf("%s %s %s %s %s", e.Session, s.Protocol, s.Action, s.Remote, s.User)
+		if e.Type == event.SessionClosed {
+			after := time.Duration(s.DurationS * float64(time.Second)).Round(time.Millisecond)
+			text += fmt.Sprintf(" %s after %v, %s in, %s out", s.Reason, after, bytesText(s.BytesIn), bytesText(s.BytesOut))
+		}
+	case event.StreamNotFound:
+		var c api.ClientInfo
+		err = json.Unmarshal(e.Data, &c)
+		text = fmt.Sprintf("%s %s %s %s", e.Session, c.Protocol, c.Remote, c.User)
+	case event.ServerStarted, event.ServerHeartbeat, event.ServerStopping:
+		var s api.ServerInfo
+		err = json.Unmarshal(e.Data, &s)
+		text = fmt.Sprintf("%s, up %v: %d streams, %d publishers, %d viewers",
+			s.Version, time.Duration(s.UptimeS)*time.Second, s.Streams, s.Publishers, s.Viewers)
+	case event.EventsLost:
+		var l event.Lost
+		err = json.Unmarshal(e.Data, &l)
+		text = "some events are missing here"
+		if l.Lost > 0 {
+			text = fmt.Sprintf("%d events are missing here", l.Lost)
+		}
+	default: // of a newer server
+		text = string(e.Data)
+	}
+	if err != nil {
+		return string(e.Data)
+	}
+	return text
+}
