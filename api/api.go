@@ -18,9 +18,10 @@ import (
 	"github.com/weirmedia/weir/pkg/httpserver"
 	"github.com/weirmedia/weir/pkg/reason"
 	"github.com/weirmedia/weir/pkg/session"
+	"github.com/weirmedia/weir/pkg/stats"
 )
 
-// Options say what the API reads. All but Logger are needed.
+// Options say what the API reads. All but Logger and Explainer are needed.
 type Options struct {
 	Logger    *slog.Logger // nil: no log
 	Version   string       // such as "v0.1.0"
@@ -36,6 +37,11 @@ type Options struct {
 	Sessions   *session.Registry
 	Events     *event.Hub
 	Authorizer auth.Authorizer
+	// Explainer decides for questions that only ask what would be; nil means
+	// Authorizer.
+	Explainer auth.Authorizer
+	// Stats returns the samples of the last minutes that came after a moment.
+	Stats func(since time.Time) []stats.Sample
 	// LogLevel is what the log shows, which the API may change.
 	LogLevel *slog.LevelVar
 	// Configuration is what is in force.
@@ -65,6 +71,9 @@ func newEngine(o Options) *gin.Engine {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
+	if o.Explainer == nil {
+		o.Explainer = o.Authorizer
+	}
 	a := &api{Options: o, started: time.Now()}
 	gin.SetMode(gin.ReleaseMode) // else Gin prints its routes
 	e := gin.New()
@@ -88,6 +97,7 @@ func newEngine(o Options) *gin.Engine {
 	read("/sessions/:id", a.getSession)
 	e.DELETE("/api/v1/sessions/:id", a.kick)
 	read("/events", a.events)
+	read("/stats", a.stats)
 	e.POST(explainPath, a.explain)
 	read("/config", a.getConfig)
 	read("/config/keys", a.listKeys)

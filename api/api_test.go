@@ -40,7 +40,7 @@ func (a *authorizer) Authorize(_ context.Context, r auth.Request) (auth.Grant, e
 
 // fixture is a server with one live stream, one in its grace period, a
 // publisher and three players of which one waits.
-func fixture(t *testing.T) Options {
+func fixture(t testing.TB) Options {
 	t.Helper()
 	r := session.NewRegistry(session.Options{})
 	var publisher *session.Session
@@ -61,6 +61,7 @@ func fixture(t *testing.T) Options {
 			publisher = x
 			x.Counters().Network.PacketsIn.Add(5)
 			x.Counters().Network.Jitter.Store(1_234_567)
+			x.Counters().Network.ObserveRoundTrip(20_500_000)
 		case 1, 2:
 			leftOut := new(session.LeftOut)
 			leftOut.Set([]av.Omission{{Kind: av.Audio, Codec: "AC3", Why: "no number"}})
@@ -79,7 +80,7 @@ func fixture(t *testing.T) Options {
 	return Options{
 		Version: "v0.1.0", RTMPPort: 1935, RTSPPort: 8554, Sessions: r, Events: event.NewHub("node", nil), Authorizer: &authorizer{},
 		Remote: httpserver.New(httpserver.Options{}).Remote, Loopback: yes, Warnings: func() []string { return []string{"mind the gap"} },
-		LogLevel: new(slog.LevelVar), Configuration: &configuration{text: "log:\n  level: info\n", keys: someKeys},
+		Stats: statsSince, LogLevel: new(slog.LevelVar), Configuration: &configuration{text: "log:\n  level: info\n", keys: someKeys},
 		Streams: func() []StreamInfo {
 			return []StreamInfo{
 				{
@@ -186,7 +187,7 @@ func TestSessions(t *testing.T) {
 		})
 	}
 	if w := ask(h, "GET", "/api/v1/sessions?action=publish"); !strings.Contains(w.Body.String(),
-		`"network":{"packets_in":5,"packets_out":0,"packets_lost":0,"packets_reordered":0,"jitter_ms":1.235}`) {
+		`"network":{"packets_in":5,"packets_out":0,"packets_lost":0,"packets_reordered":0,"jitter_ms":1.235,"round_trip_ms":20.5}`) {
 		t.Errorf("no figures of the network: %s", w.Body)
 	}
 	var body struct{ Sessions []SessionInfo }

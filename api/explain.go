@@ -53,7 +53,7 @@ func (a *api) explain(c *gin.Context) {
 		fail(c, http.StatusBadRequest, string(reason.BadRequest), err.Error(), field)
 		return
 	}
-	grant, err := a.Authorizer.Authorize(c.Request.Context(), request)
+	grant, err := a.Explainer.Authorize(c.Request.Context(), request)
 	var denied *auth.Denied
 	switch {
 	case err == nil:

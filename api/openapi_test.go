@@ -24,6 +24,7 @@ import (
 	"github.com/weirmedia/weir/pkg/event"
 	"github.com/weirmedia/weir/pkg/reason"
 	"github.com/weirmedia/weir/pkg/session"
+	"github.com/weirmedia/weir/pkg/stats"
 )
 
 // loadDocument reads openapi.yaml. The library knows OpenAPI 3.0, so what 3.1 writes
@@ -258,6 +259,8 @@ func TestOpenAPIDescribesAnswers(t *testing.T) {
 		{method: "PATCH", path: "/api/v1/config", body: `{"changes":{"log.level":"warn"}}`, status: 428},
 		{method: "PATCH", path: "/api/v1/config", body: `{"changes":{"log.level":"warn"}}`, header: map[string]string{"If-Match": `"old"`}, status: 412},
 		{method: "POST", path: "/api/v1/config/reload", status: 200},
+		{method: "GET", path: "/api/v1/stats", status: 200},
+		{method: "GET", path: "/api/v1/stats", target: "/api/v1/stats?since=x", status: 400},
 		{method: "GET", path: "/api/v1/log", status: 200},
 		{method: "PUT", path: "/api/v1/log", body: `{"level":"warn"}`, status: 200},
 		{method: "PUT", path: "/api/v1/log", body: `{"level":"loud"}`, status: 400},
@@ -353,6 +356,7 @@ func TestOpenAPIKnowsEveryField(t *testing.T) {
 	for schema, value := range map[string]any{
 		"Info": Info{}, "Stream": StreamInfo{}, "Publisher": PublisherInfo{}, "Track": TrackInfo{}, "Session": SessionInfo{}, "EndedSession": EndedInfo{},
 		"Network": NetworkInfo{}, "Question": Question{}, "LogSettings": LogSettings{}, "ConfigKeys": ConfigKeys{}, "ConfigKey": config.Key{}, "ConfigChange": ConfigChange{}, "ConfigChanges": ConfigChanges{}, "Explanation": Explanation{}, "Omission": OmissionInfo{}, "Lack": LackInfo{}, "WebRTC": WebRTCInfo{},
+		"Stats": StatsInfo{}, "Sample": stats.Sample{}, "Lag": stats.Lag{},
 		"Event": event.Event{}, "Server": ServerInfo{}, "Client": ClientInfo{}, "Lost": event.Lost{}, "Step": StepInfo{},
 	} {
 		var fields []string

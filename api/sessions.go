@@ -75,6 +75,8 @@ type NetworkInfo struct {
 	PacketsLost      uint64  `json:"packets_lost"`
 	PacketsReordered uint64  `json:"packets_reordered"`
 	JitterMS         float64 `json:"jitter_ms"`
+	// RoundTripMS is the newest time to the peer and back; nil if it is not known.
+	RoundTripMS *float64 `json:"round_trip_ms"`
 }
 
 // newNetworkInfo returns nil if there were no packets.
@@ -82,10 +84,20 @@ func newNetworkInfo(n session.NetworkCounts) *NetworkInfo {
 	if n == (session.NetworkCounts{}) {
 		return nil
 	}
-	return &NetworkInfo{
+	out := &NetworkInfo{
 		PacketsIn: n.PacketsIn, PacketsOut: n.PacketsOut, PacketsLost: n.PacketsLost, PacketsReordered: n.PacketsReordered,
-		JitterMS: float64(n.Jitter.Round(time.Microsecond).Microseconds()) / 1000,
+		JitterMS: milliseconds(n.Jitter),
 	}
+	if n.RoundTrip > 0 {
+		ms := milliseconds(n.RoundTrip)
+		out.RoundTripMS = &ms
+	}
+	return out
+}
+
+// milliseconds returns d with three decimals.
+func milliseconds(d time.Duration) float64 {
+	return float64(d.Round(time.Microsecond).Microseconds()) / 1000
 }
 
 func newSessionInfo(s *session.Snapshot) SessionInfo {
@@ -123,14 +135,12 @@ func (a *api) listSessions(c *gin.Context) {
 		return
 	}
 	out, total := []SessionInfo{}, 0 // an empty list is [], not null
-	all := a.Sessions.List()
-	for i := range all {
-		s := &all[i]
-		if !f.matches(s) {
+	for s := range a.Sessions.All() {
+		if !f.matches(&s) {
 			continue
 		}
 		if total >= f.offset && len(out) < f.limit {
-			out = append(out, newSessionInfo(s))
+			out = append(out, newSessionInfo(&s))
 		}
 		total++
 	}

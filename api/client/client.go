@@ -97,6 +97,17 @@ func (c *Client) Session(ctx context.Context, id string) (s api.SessionInfo, err
 	return s, err
 }
 
+// Stats returns how the server has fared since a moment, in the last ten minutes at
+// most; all of these with the zero Time.
+func (c *Client) Stats(ctx context.Context, since time.Time) (answer api.StatsInfo, err error) {
+	query := url.Values{}
+	if !since.IsZero() {
+		query.Set("since", since.Format(time.RFC3339Nano))
+	}
+	err = c.do(ctx, http.MethodGet, "/stats?"+query.Encode(), nil, &answer)
+	return answer, err
+}
+
 // Kick closes a session.
 func (c *Client) Kick(ctx context.Context, id string) error {
 	return c.do(ctx, http.MethodDelete, "/sessions/"+url.PathEscape(id), nil, nil)

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/weirmedia/weir/api"
 	"github.com/weirmedia/weir/pkg/auth"
@@ -15,6 +16,7 @@ import (
 	"github.com/weirmedia/weir/pkg/httpserver"
 	"github.com/weirmedia/weir/pkg/reason"
 	"github.com/weirmedia/weir/pkg/session"
+	"github.com/weirmedia/weir/pkg/stats"
 )
 
 // TestClient: what the client asks for is what the API does.
@@ -38,6 +40,7 @@ func TestClient(t *testing.T) {
 	server := httptest.NewServer(api.New(api.Options{Loopback: func() bool { return true },
 		Version: "v9", Sessions: sessions, Authorizer: authorizer, Remote: httpserver.New(httpserver.Options{}).Remote,
 		Configuration: configuration{},
+		Stats:         func(since time.Time) []stats.Sample { return []stats.Sample{{At: since.Add(time.Second)}} },
 		Streams: func() []api.StreamInfo {
 			return []api.StreamInfo{{Name: "live/a b", Publisher: &api.PublisherInfo{Session: publisher}}}
 		},
@@ -57,6 +60,12 @@ func TestClient(t *testing.T) {
 	}
 	if list, total, err := c.Sessions(ctx, url.Values{"action": {"play"}}); err != nil || total != 1 || len(list) != 1 || list[0].ID != player {
 		t.Errorf("%+v %d %v", list, total, err)
+	}
+	at := time.Date(2026, 1, 2, 3, 4, 5, 6e6, time.UTC)
+	for _, since := range []time.Time{at, {}} {
+		if s, err := c.Stats(ctx, since); err != nil || len(s.Samples) != 1 || !s.Samples[0].At.Equal(since.Add(time.Second)) {
+			t.Errorf("%+v %v", s, err)
+		}
 	}
 	if err := c.Release(ctx, "live/a b"); err != nil || !killed["publish"] {
 		t.Errorf("%v %v", err, killed)

@@ -11,6 +11,8 @@ import (
 	"strconv"
 	"sync/atomic"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/weirmedia/weir/api"
 	"github.com/weirmedia/weir/pkg/auth"
 	"github.com/weirmedia/weir/pkg/bus"
@@ -19,6 +21,7 @@ import (
 	"github.com/weirmedia/weir/pkg/metrics"
 	"github.com/weirmedia/weir/pkg/plugin"
 	"github.com/weirmedia/weir/pkg/session"
+	"github.com/weirmedia/weir/pkg/stats"
 	"github.com/weirmedia/weir/pkg/tlscert"
 	"github.com/weirmedia/weir/protocols/rtmp"
 	"github.com/weirmedia/weir/protocols/rtsp"
@@ -36,8 +39,10 @@ type app struct {
 	tls      *tlscert.Provider
 	events   *events
 	auth     *auth.Switch // nil before start
-	token    string       // opens API and metrics from anywhere
-	rtmp     net.Addr     // nil if off; rtmps likewise
+	stats    *stats.Sampler
+	registry *prometheus.Registry // of metrics; nil before start
+	token    string               // opens API and metrics from anywhere
+	rtmp     net.Addr             // nil if off; rtmps likewise
 	rtmps    net.Addr
 	rtsp     net.Addr
 	rtsps    net.Addr
@@ -68,6 +73,7 @@ func newApp(s *settings, log *slog.Logger) (*app, error) {
 	})
 	a.events.watch(a.bus, a.sessions)
 	a.delivery.LogTo(log)
+	a.stats = stats.Start(stats.Options{Bus: a.bus, Delivery: a.delivery, Sessions: a.sessions})
 	a.http = httpserver.New(httpserver.Options{Config: s.http, Logger: log, Sessions: a.sessions, TLS: a.tls})
 	if err := a.start(s); err != nil {
 		return nil, errors.Join(err, a.close(s.shutdown.Timeout))
@@ -87,13 +93,15 @@ func (a *app) start(s *settings) error {
 		return err
 	}
 	a.auth = authorizer
-	registry := metrics.New(metrics.Options{
-		Bus: a.bus, Delivery: a.delivery, Sessions: a.sessions, HTTPConnections: a.http.Connections, Version: version,
+	counted := metrics.CountAuth(a.auth)
+	a.registry = metrics.New(metrics.Options{
+		Bus: a.bus, Delivery: a.delivery, Sessions: a.sessions, HTTPConnections: a.http.Connections,
+		Auth: counted, Streams: s.metrics.Streams, Version: version,
 	})
-	registry.MustRegister(a.events.hooks.Collectors()...)
-	registry.MustRegister(a.configuration.collectors()...)
+	a.registry.MustRegister(a.events.hooks.Collectors()...)
+	a.registry.MustRegister(a.configuration.collectors()...)
 	host := &plugin.Host{
-		Log: a.log, Bus: a.bus, Delivery: a.delivery, Sessions: a.sessions, Auth: authorizer, HTTP: a.http, Metrics: registry, TLS: a.tls,
+		Log: a.log, Bus: a.bus, Delivery: a.delivery, Sessions: a.sessions, Auth: counted, HTTP: a.http, Metrics: a.registry, TLS: a.tls,
 	}
 	for _, p := range s.plugins {
 		service, err := p.config.Start(host)
@@ -110,7 +118,7 @@ func (a *app) start(s *settings) error {
 			a.webrtc = s.Addr()
 		}
 	}
-	a.route(s, metrics.Handler(registry, a.log))
+	a.route(s, counted, metrics.Handler(a.registry, a.log))
 	if err := a.http.Start(); err != nil {
 		return err
 	}
@@ -119,14 +127,15 @@ func (a *app) start(s *settings) error {
 }
 
 // route fills in what the HTTP server has besides the plugins' media.
-func (a *app) route(s *settings, exposition http.Handler) {
+func (a *app) route(s *settings, authorizer auth.Authorizer, exposition http.Handler) {
 	a.http.Handle("/api/", api.New(api.Options{
 		Logger: a.log, Version: version, RTMPPort: port(a.rtmp), RTMPSPort: port(a.rtmps), RTSPPort: port(a.rtsp), RTSPSPort: port(a.rtsps), WebRTCPort: port(a.webrtc),
 		Streams:  a.listStreams,
-		Sessions: a.sessions, Events: a.events.hub, Authorizer: a.auth, Remote: a.http.Remote, LogLevel: s.logLevel, Configuration: a.configuration,
+		Sessions: a.sessions, Events: a.events.hub, Authorizer: authorizer, Explainer: a.auth, Stats: a.stats.Since,
+		Remote: a.http.Remote, LogLevel: s.logLevel, Configuration: a.configuration,
 		Loopback: a.loopback, Warnings: a.warnings,
 	}))
-	guard := &api.Guard{Authorizer: a.auth, Sessions: a.sessions, Remote: a.http.Remote, Loopback: a.loopback}
+	guard := &api.Guard{Authorizer: authorizer, Sessions: a.sessions, Remote: a.http.Remote, Loopback: a.loopback}
 	a.http.Handle("/metrics", guard.Protect(auth.Metrics, exposition))
 	a.http.Handle("/debug/pprof/", guard.Protect(auth.Pprof, api.Profiles()))
 	if challenge := a.tls.Challenge(); challenge != nil {
@@ -159,6 +168,7 @@ func (a *app) finish() {
 	if a.auth != nil {
 		a.auth.Close()
 	}
+	a.stats.Close()
 	a.delivery.Close()
 	a.tls.Close()
 }

@@ -23,6 +23,7 @@ type settings struct {
 	stream   streamSettings
 	delivery deliverySettings
 	limits   limitSettings
+	metrics  metricsSettings
 	shutdown shutdownSettings
 	data     dataSettings
 	auth     *auth.Config
@@ -55,6 +56,7 @@ func defaultSettings() *settings {
 			MaxUnsent: config.ByteSize(d.Unsent), SendBuffer: config.ByteSize(d.SendBuffer),
 		},
 		limits:   limitSettings{MaxSessions: 20000, MaxWaiting: 10000},
+		metrics:  metricsSettings{Streams: 100},
 		shutdown: shutdownSettings{Timeout: config.Duration(10 * time.Second)},
 		data:     dataSettings{Dir: "data"},
 		auth:     auth.NewConfig(),
@@ -85,6 +87,7 @@ func (s *settings) sections() []config.Section {
 		config.Section{Name: "limits", Value: &s.limits},
 		config.Section{Name: "auth", Value: s.auth},
 		config.Section{Name: "hooks", Value: s.hooks},
+		config.Section{Name: "metrics", Value: &s.metrics},
 		config.Section{Name: "data", Value: &s.data},
 		config.Section{Name: "shutdown", Value: &s.shutdown},
 	)
@@ -301,6 +304,23 @@ func (l *limitSettings) Validate() error {
 		return fmt.Errorf("max_sessions: must be at least 1, is %d", l.MaxSessions)
 	case l.MaxWaiting < 1:
 		return fmt.Errorf("max_waiting: must be at least 1, is %d", l.MaxWaiting)
+	}
+	return nil
+}
+
+// maxOwnSeries is the most that metrics.streams can be: some 10,000 series for a
+// scrape.
+const maxOwnSeries = 1000
+
+// metricsSettings is the section "metrics".
+type metricsSettings struct {
+	Streams int `yaml:"streams" help:"How many streams have metrics of their own, 0 to 1000: those that have been there for longest."`
+}
+
+// Validate reports the first setting that cannot be used.
+func (m *metricsSettings) Validate() error {
+	if m.Streams < 0 || m.Streams > maxOwnSeries {
+		return fmt.Errorf("streams: must be 0..%d, is %d", maxOwnSeries, m.Streams)
 	}
 	return nil
 }

@@ -74,6 +74,7 @@ type Bus struct {
 
 	watches atomic.Pointer[[]*Watch]
 	pool    av.Pool
+	work    Work
 }
 
 // arrival is what waits for one stream to appear.

@@ -274,6 +274,9 @@ func (v *View) Derive(key string, newTransform func() Transform) (derived *View,
 		ctx, cancel := context.WithCancel(context.Background())
 		d := &derivedView{View: newView(v.stream, v.limits), cancel: cancel}
 		d.source, d.through = v, newTransform()
+		if w, ok := d.through.(Worker); ok {
+			w.CountInto(&v.stream.bus.work)
+		}
 		go d.run(ctx, v.Subscribe(derivedLag))
 		return d, nil
 	})

@@ -81,13 +81,5 @@ func (f *deliveryFamilies) collectWrites(out chan<- prometheus.Metric, loop stri
 }
 
 func (f *deliveryFamilies) collectLag(out chan<- prometheus.Metric, kind av.Kind, lag fanout.Lag) {
-	buckets := make(map[float64]uint64, len(fanout.LagBounds))
-	var count uint64
-	for i, bound := range fanout.LagBounds {
-		count += lag.Buckets[i]
-		buckets[bound.Seconds()] = count
-	}
-	count += lag.Buckets[len(fanout.LagBounds)]
-	m, err := prometheus.NewConstHistogram(f.lag.desc, count, lag.Sum.Seconds(), buckets, kind.String())
-	send(out, f.lag, m, err)
+	emitHistogram(out, f.lag, seconds(fanout.LagBounds[:]), func(i int) uint64 { return lag.Buckets[i] }, lag.Sum, kind.String())
 }

@@ -1,6 +1,10 @@
 package metrics
 
-import "github.com/prometheus/client_golang/prometheus"
+import (
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
 
 // The types of metric, as documentation and exposition name them.
 const (
@@ -39,6 +43,29 @@ func emit[N number](out chan<- prometheus.Metric, f *family, value N, labels ...
 	}
 	m, err := prometheus.NewConstMetric(f.desc, kind, float64(value), labels...)
 	send(out, f, m, err)
+}
+
+// emitHistogram sends a histogram of f: of each bucket, those beyond the last bound
+// included, how many observations it has alone.
+func emitHistogram(out chan<- prometheus.Metric, f *family, bounds []float64, bucket func(i int) uint64, sum time.Duration, labels ...string) {
+	cumulative := make(map[float64]uint64, len(bounds))
+	var count uint64
+	for i, bound := range bounds {
+		count += bucket(i)
+		cumulative[bound] = count
+	}
+	count += bucket(len(bounds))
+	m, err := prometheus.NewConstHistogram(f.desc, count, sum.Seconds(), cumulative, labels...)
+	send(out, f, m, err)
+}
+
+// seconds returns bounds as Prometheus has them.
+func seconds(bounds []time.Duration) []float64 {
+	out := make([]float64, len(bounds))
+	for i, b := range bounds {
+		out[i] = b.Seconds()
+	}
+	return out
 }
 
 // send fails the scrape if a sample could not be made: a wrong answer would go

@@ -23,6 +23,10 @@ type Options struct {
 	// is called by every scrape, concurrently. Without it there is no such
 	// metric.
 	HTTPConnections func() int
+	// Auth counts answers. Without it there are no such metrics.
+	Auth *Auth
+	// Streams is how many streams have series of their own; 0 is none.
+	Streams int
 	// Version is weir's.
 	Version string
 }
@@ -46,7 +50,9 @@ type collector struct {
 	streams  streamFamilies
 	sessions sessionFamilies
 	delivery deliveryFamilies
-	http     *family // nil without Options.HTTPConnections
+	single   perStreamFamilies
+	auth     *authFamilies // nil without Options.Auth
+	http     *family       // nil without Options.HTTPConnections
 	build    *family
 }
 
@@ -57,6 +63,10 @@ func newCollector(o Options) *collector {
 	c.streams = newStreamFamilies(&c.all)
 	c.sessions = newSessionFamilies(&c.all)
 	c.delivery = newDeliveryFamilies(&c.all)
+	c.single = newPerStreamFamilies(&c.all)
+	if o.Auth != nil {
+		c.auth = newAuthFamilies(&c.all)
+	}
 	if o.HTTPConnections != nil {
 		c.http = c.all.add(gauge, "http_connections", "Connections that the HTTP listeners hold, viewers included.")
 	}
@@ -73,9 +83,13 @@ func (c *collector) Describe(out chan<- *prometheus.Desc) {
 
 // Collect implements prometheus.Collector.
 func (c *collector) Collect(out chan<- prometheus.Metric) {
-	c.streams.collect(out, c.options.Bus.Totals())
+	c.streams.collect(out, c.options.Bus)
 	c.sessions.collect(out, c.options.Sessions.Totals())
 	c.delivery.collect(out, c.options.Delivery)
+	c.single.collect(out, c.options.Bus, c.options.Sessions, c.options.Streams)
+	if c.auth != nil {
+		c.auth.collect(out, c.options.Auth)
+	}
 	if c.http != nil {
 		emit(out, c.http, c.options.HTTPConnections())
 	}

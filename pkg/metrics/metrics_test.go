@@ -18,6 +18,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
 	"go.uber.org/goleak"
 
+	"github.com/weirmedia/weir/pkg/auth"
 	"github.com/weirmedia/weir/pkg/av"
 	"github.com/weirmedia/weir/pkg/bus"
 	"github.com/weirmedia/weir/pkg/fanout"
@@ -43,6 +44,8 @@ func newServer(t testing.TB) *server {
 		Delivery:        fanout.New(fanout.DefaultLimits()),
 		Sessions:        session.NewRegistry(session.Options{}),
 		HTTPConnections: func() int { return 7 },
+		Auth:            CountAuth(sayNo{}),
+		Streams:         10,
 		Version:         "v1.2.3",
 	}}
 	t.Cleanup(func() {
@@ -392,6 +395,9 @@ func (s *server) everything() {
 	viewer.Skipped(reason.LagBytes, 1)
 	viewer.Close(reason.ClientClosed, nil)
 	s.open("rtsp", session.Publish).Counters().Network.PacketsIn.Add(1)
+	s.open("rtsp", session.Play).Counters().Network.PacketsOut.Add(1)
+	s.Bus.Work().Of(av.AAC, av.Opus).Add(time.Second)
+	_, _ = s.Auth.Authorize(s.t.Context(), auth.Request{Protocol: "rtmp"}) // it says no
 	s.Sessions.Refuse(session.Info{Protocol: "rtmp"}, reason.BadHandshake, nil)
 }
 

@@ -15,6 +15,7 @@ type sessionFamilies struct {
 	skips, framesSkipped              *family
 	packetsIn, packetsOut             *family
 	packetsLost, packetsReordered     *family
+	roundTrip                         *family
 }
 
 func newSessionFamilies(c *catalogue) sessionFamilies {
@@ -34,6 +35,7 @@ func newSessionFamilies(c *catalogue) sessionFamilies {
 		packetsOut:       c.add(counter, "packets_sent_total", "RTP packets sent to viewers.", "protocol"),
 		packetsLost:      c.add(counter, "packets_lost_total", "RTP packets that did not arrive: from publishers, and by their own reports at viewers.", "protocol", "action"),
 		packetsReordered: c.add(counter, "packets_reordered_total", "RTP packets that came in after one that was sent later.", "protocol", "action"),
+		roundTrip:        c.add(histogram, "round_trip_seconds", "Time to a viewer and back, at each of its reports (RTCP) that tells.", "protocol"),
 	}
 }
 
@@ -67,6 +69,9 @@ func (f *sessionFamilies) collectGroup(out chan<- prometheus.Metric, g session.G
 	if g.Network != (session.NetworkCounts{}) {
 		emit(out, f.packetsLost, g.Network.PacketsLost, g.Protocol, action)
 		emit(out, f.packetsReordered, g.Network.PacketsReordered, g.Protocol, action)
+	}
+	if g.Action == session.Play && g.Network.PacketsOut > 0 {
+		emitHistogram(out, f.roundTrip, seconds(session.RoundTripBounds[:]), func(i int) uint64 { return g.RoundTrips.Buckets[i] }, g.RoundTrips.Sum, g.Protocol)
 	}
 }
 

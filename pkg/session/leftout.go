@@ -66,13 +66,11 @@ func (r *Registry) Lacks() map[string][]Lack {
 		tracks           *LeftOut
 	}
 	outputs := make(map[output]struct{})
-	r.mu.Lock()
-	for _, s := range r.sessions {
+	r.each(func(s *Session) {
 		if l := s.leftOut.Load(); l != nil {
 			outputs[output{s.info.Stream, s.info.Protocol, s.info.Action, l}] = struct{}{}
 		}
-	}
-	r.mu.Unlock()
+	})
 	out := make(map[string][]Lack)
 	for o := range outputs {
 		for _, t := range o.tracks.Tracks() {

@@ -114,7 +114,9 @@ func (s *Session) leave(end *ending) bool {
 		}
 	}
 	s.group.open--
+	s.final = &end.Counts
 	s.group.closed.add(end.Counts)
+	r.leaveStream(s, end.Counts)
 	s.group.closes[end.Reason]++
 	r.history.add(end.End)
 	r.leaving++

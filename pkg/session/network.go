@@ -7,7 +7,7 @@ import (
 )
 
 // Network is what a session's owner counts of the packets between it and its
-// peer, where media comes in such: RTP. All but Jitter only grow.
+// peer, where media comes in such: RTP. All but Jitter and the round trip only grow.
 type Network struct {
 	PacketsIn, PacketsOut atomic.Uint64
 	// PacketsLost counts those that did not reach who they were for: us, or by its
@@ -18,6 +18,11 @@ type Network struct {
 	// Jitter is the interarrival jitter (RFC 3550, 6.4.1) in nanoseconds, of the
 	// track with most of it, as seen by who receives.
 	Jitter atomic.Int64
+
+	// RoundTrip is the newest time to the peer and back in nanoseconds, 0 if it is not
+	// known. ObserveRoundTrip sets it.
+	RoundTrip  atomic.Int64
+	roundTrips *roundTrips // of the session's group; nil outside a registry
 }
 
 // NetworkCounts is a copy of Network at one moment. It is zero for sessions whose
@@ -26,17 +31,20 @@ type NetworkCounts struct {
 	PacketsIn, PacketsOut         uint64
 	PacketsLost, PacketsReordered uint64
 	Jitter                        time.Duration // not in totals
+	// RoundTrip is the newest time to the peer and back, 0 if it is not known. Not
+	// in totals.
+	RoundTrip time.Duration
 }
 
 func (n *Network) load() NetworkCounts {
 	return NetworkCounts{
 		PacketsIn: n.PacketsIn.Load(), PacketsOut: n.PacketsOut.Load(),
 		PacketsLost: n.PacketsLost.Load(), PacketsReordered: n.PacketsReordered.Load(),
-		Jitter: time.Duration(n.Jitter.Load()),
+		Jitter: time.Duration(n.Jitter.Load()), RoundTrip: time.Duration(n.RoundTrip.Load()),
 	}
 }
 
-// add leaves the jitter out: there is none of many sessions.
+// add leaves out the jitter and the round trip: there is none of many sessions.
 func (n *NetworkCounts) add(o NetworkCounts) {
 	n.PacketsIn += o.PacketsIn
 	n.PacketsOut += o.PacketsOut

@@ -41,6 +41,7 @@ type Registry struct {
 	waiting  int
 	viewers  map[string]int // players of each stream that has any
 	groups   map[groupKey]*group
+	streams  map[string]*streamGroup // by name
 	refused  map[refusalKey]uint64
 	history  history
 	rechecks uint64 // how often Recheck was called
@@ -66,6 +67,7 @@ func NewRegistry(o Options) *Registry {
 		order:    list.New(),
 		viewers:  make(map[string]int),
 		groups:   make(map[groupKey]*group),
+		streams:  make(map[string]*streamGroup),
 		refused:  make(map[refusalKey]uint64),
 		empty:    make(chan struct{}),
 	}
@@ -144,8 +146,10 @@ func (r *Registry) enter(s *Session) (Snapshot, error) {
 	}
 	s.id = r.newID()
 	s.group = r.group(s.info)
+	s.counters.Network.roundTrips = &s.group.roundTrips
 	s.group.opened++
 	s.group.open++
+	r.joinStream(s)
 	r.sessions[s.id] = s
 	s.place = r.order.PushBack(s)
 	s.renewInTime()
@@ -215,26 +219,13 @@ func (r *Registry) Get(id string) (Snapshot, bool) {
 	return out, true
 }
 
-// List returns all sessions, oldest first.
-func (r *Registry) List() []Snapshot {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	out := make([]Snapshot, 0, len(r.sessions))
-	for e := r.order.Front(); e != nil; e = e.Next() {
-		out = append(out, e.Value.(*Session).snapshot())
-	}
-	return out
-}
-
 // Viewers returns, for every stream that somebody watches, the number of
 // viewers by protocol. Waiting players are not counted.
 func (r *Registry) Viewers() map[string]map[string]int {
 	out := make(map[string]map[string]int)
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	for _, s := range r.sessions {
+	r.each(func(s *Session) {
 		if s.info.Action != Play || s.state != Active {
-			continue
+			return
 		}
 		byProtocol := out[s.info.Stream]
 		if byProtocol == nil {
@@ -242,7 +233,7 @@ func (r *Registry) Viewers() map[string]map[string]int {
 			out[s.info.Stream] = byProtocol
 		}
 		byProtocol[s.info.Protocol]++
-	}
+	})
 	return out
 }
 

@@ -168,6 +168,7 @@ type Session struct {
 	since    time.Time
 	kill     func(reason.Reason)
 	group    *group
+	stream   *streamGroup
 	counters Counters
 	leftOut  atomic.Pointer[LeftOut] // nil before there is an output
 
@@ -181,6 +182,7 @@ type Session struct {
 	state    State
 	waiting  time.Time // since when, if it is
 	closed   bool
+	final    *Counts       // what it had moved, once it has closed
 	killedBy reason.Reason // empty while nobody asked for the end
 	killedAs error         // what there is to say about it, if anything
 	grant    auth.Grant    // by which it goes on; without Renew if it lasts
@@ -220,6 +222,16 @@ func (s *Session) Skipped(why reason.Reason, frames int) {
 	s.counters.FramesSkipped.Add(uint64(max(frames, 0)))
 	s.group.skips.add(why)
 	s.skipped(why, frames)
+	s.stream.skipped(why)
+}
+
+// counts returns what the session has moved, or had when it closed: what the owner
+// adds later does not count. The caller holds the lock.
+func (s *Session) counts() Counts {
+	if s.final != nil {
+		return *s.final
+	}
+	return s.counters.load()
 }
 
 func (s *Session) snapshot() Snapshot {

@@ -24,8 +24,9 @@ type GroupTotals struct {
 	Waiting  int // now
 	Opened   uint64
 	Counts
-	Closes map[reason.Reason]uint64
-	Skips  map[reason.Reason]uint64
+	Closes     map[reason.Reason]uint64
+	Skips      map[reason.Reason]uint64
+	RoundTrips RoundTrips
 }
 
 // Refusals counts the peers that never became a session.
@@ -46,13 +47,14 @@ type refusalKey struct {
 }
 
 // group holds what the sessions of one protocol and action share. Guarded by
-// the registry's lock, but for skips.
+// the registry's lock, but for skips and round trips.
 type group struct {
 	open, waiting int
 	opened        uint64
 	closed        Counts // of the sessions that have closed
 	closes        map[reason.Reason]uint64
 	skips         tally
+	roundTrips    roundTrips
 }
 
 // group returns the group of info. The caller holds the lock.
@@ -66,29 +68,26 @@ func (r *Registry) group(info Info) *group {
 	return g
 }
 
-// Totals returns the totals at one moment.
+// Totals returns the totals. A session that closes while they are added up is
+// counted once, as one that is open.
 func (r *Registry) Totals() Totals {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	live := make(map[*group]*Counts, len(r.groups))
-	for _, g := range r.groups {
-		sum := g.closed
-		live[g] = &sum
-	}
-	for _, s := range r.sessions {
-		live[s.group].add(s.counters.load())
-	}
 	var out Totals
+	r.mu.Lock()
+	index := make(map[*group]int, len(r.groups)) // in out.Groups
 	for key, g := range r.groups {
+		index[g] = len(out.Groups)
 		out.Groups = append(out.Groups, GroupTotals{
 			Protocol: key.protocol, Action: key.action,
 			Open: g.open, Waiting: g.waiting, Opened: g.opened,
-			Counts: *live[g], Closes: maps.Clone(g.closes), Skips: g.skips.load(),
+			Counts: g.closed, Closes: maps.Clone(g.closes), Skips: g.skips.load(), RoundTrips: g.roundTrips.load(),
 		})
 	}
 	for key, n := range r.refused {
 		out.Refusals = append(out.Refusals, Refusals{key.protocol, key.reason, n})
 	}
+	list := r.all()
+	r.mu.Unlock()
+	r.walk(list, func(s *Session) { out.Groups[index[s.group]].Counts.add(s.counts()) }, nil)
 	slices.SortFunc(out.Groups, func(a, b GroupTotals) int {
 		return cmp.Or(cmp.Compare(a.Protocol, b.Protocol), cmp.Compare(a.Action, b.Action))
 	})

@@ -6,6 +6,7 @@ import (
 	"io"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/weirmedia/weir/pkg/av"
 	"github.com/weirmedia/weir/pkg/bus"
@@ -18,6 +19,7 @@ import (
 type Transform struct {
 	maker Maker
 	keep  []av.Codec
+	work  *bus.Work
 
 	source *av.Layout // the newest, of which layout was made
 	layout *av.Layout
@@ -31,6 +33,7 @@ type Transform struct {
 var (
 	_ bus.Transform = (*Transform)(nil)
 	_ bus.Omitter   = (*Transform)(nil)
+	_ bus.Worker    = (*Transform)(nil)
 	_ io.Closer     = (*Transform)(nil)
 )
 
@@ -47,14 +50,18 @@ type Problem struct {
 type trackState struct {
 	in         *av.Track
 	transcoder Transcoder
+	work       *bus.WorkCount // nil without a transcoder
 	err        error
 }
 
 // NewTransform returns a Transform of all audio but that in one of the codecs to
 // keep, which passes as it is.
 func NewTransform(maker Maker, keep ...av.Codec) *Transform {
-	return &Transform{maker: maker, keep: keep}
+	return &Transform{maker: maker, keep: keep, work: new(bus.Work)}
 }
+
+// CountInto implements bus.Worker. It is called before the first frame.
+func (t *Transform) CountInto(w *bus.Work) { t.work = w }
 
 // Transform implements bus.Transform. What goes wrong costs one track; it fails if
 // none is left, or viewers would wait for ever.
@@ -76,10 +83,12 @@ func (t *Transform) Transform(f *av.Frame, emit func(*av.Frame)) error {
 	if s == nil || s.transcoder == nil {
 		return nil
 	}
+	began := time.Now()
 	err := s.transcoder.Transcode(f, func(out *av.Frame) {
 		out.Layout = t.layout
 		emit(out)
 	})
+	s.work.Add(time.Since(began))
 	if err != nil {
 		s.fail(err)
 		t.describe()
@@ -124,7 +133,9 @@ func (t *Transform) adopt(l *av.Layout) {
 		switch {
 		case s == nil || s.in != track && (s.transcoder == nil || !alike(s.in, track)):
 			s = &trackState{in: track}
-			s.transcoder, s.err = t.maker(track)
+			if s.transcoder, s.err = t.maker(track); s.err == nil {
+				s.work = t.work.Of(track.Codec, s.transcoder.Track().Codec)
+			}
 		default:
 			s.in = track
 		}

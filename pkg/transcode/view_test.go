@@ -123,6 +123,9 @@ func TestView(t *testing.T) {
 		if pictures, sounds := count(frames, av.H264), count(frames, av.Opus); pictures != 1 || sounds < 40 || len(frames) != pictures+sounds {
 			t.Errorf("%d frames, %d of them pictures and %d sounds", len(frames), pictures, sounds)
 		}
+		if w := b.Work().Totals(); len(w) != 1 || w[0].From != av.AAC || w[0].To != av.Opus || w[0].Frames < 40 {
+			t.Errorf("the work that is counted is %+v", w)
+		}
 		for _, f := range frames {
 			if l := f.Layout; len(l.Tracks) != 2 || l.Tracks[0] != picture || l.Tracks[1].Codec != av.Opus || l.Tracks[1].ID != 1 || !l.Ready {
 				t.Fatalf("layout %+v", f.Layout)

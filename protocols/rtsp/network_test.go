@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/bluenviron/gortsplib/v4"
+	"github.com/bluenviron/gortsplib/v4/pkg/description"
 	"github.com/pion/rtcp"
 	prtp "github.com/pion/rtp"
 
@@ -82,6 +83,28 @@ func TestPlayNetwork(t *testing.T) {
 			r.eventually("the reports came", func() bool { return r.network().PacketsLost == 6 && r.network().Jitter.Milliseconds() == 10 })
 			if n := r.network(); n.PacketsOut == 0 || n.PacketsIn != 0 || n.PacketsReordered != 0 {
 				t.Errorf("%+v", n)
+			}
+		})
+	}
+}
+
+// A player that refers to a report of ours tells how far away it is.
+func TestPlayRoundTrip(t *testing.T) {
+	for _, transport := range []gortsplib.Transport{gortsplib.TransportTCP, gortsplib.TransportUDP} {
+		t.Run(transport.String(), func(t *testing.T) {
+			r := newRig(t, auth.Config{})
+			r.answer = func(p *player, m *description.Media, pkt rtcp.Packet) {
+				if told, ok := pkt.(*rtcp.SenderReport); ok {
+					_ = p.WritePacketRTCP(m, &rtcp.ReceiverReport{Reports: []rtcp.ReceptionReport{
+						{SSRC: told.SSRC, LastSenderReport: uint32(told.NTPTime >> 16)},
+					}}) // fails when the test is over
+				}
+			}
+			r.feed("live/test", footage(t, "bframes.flv"))
+			r.play("live/test", transport)
+			r.eventually("the round trip is known", func() bool { return r.network().RoundTrip > 0 })
+			if got := r.host.Sessions.Totals().Groups[0].RoundTrips; got.Sum <= 0 {
+				t.Errorf("in all %+v", got)
 			}
 		})
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/pion/rtcp"
 	prtp "github.com/pion/rtp"
 
+	"github.com/weirmedia/weir/pkg/av"
 	"github.com/weirmedia/weir/pkg/reason"
 	"github.com/weirmedia/weir/pkg/session"
 	"github.com/weirmedia/weir/protocols/internal/rtpfeed"
@@ -37,10 +38,11 @@ type playing struct {
 	feed    *feed
 	release func()
 
-	session *session.Session // nil before PLAY
-	peer    *peer            // that carries it, or asked for it
-	viewer  *viewer          // nil while paused
-	lanes   []lane           // one for each outlet, of the viewer while there is one
+	session *session.Session   // nil before PLAY
+	peer    *peer              // that carries it, or asked for it
+	viewer  *viewer            // nil while paused
+	lanes   []lane             // one for each outlet, of the viewer while there is one
+	reports *rtpfeed.Reception // nil before PLAY
 
 	mu    sync.Mutex
 	why   reason.Reason // of the end, if it came from us
@@ -77,6 +79,7 @@ func (p *playing) play(by *peer) error {
 // hear takes in what the player reports.
 func (p *playing) hear() {
 	r := rtpfeed.NewReception(&p.session.Counters().Network, len(p.feed.media))
+	p.reports = r
 	for _, m := range p.rtsp.SetuppedMedias() {
 		i := slices.Index(p.feed.media, m)
 		ssrc := p.feed.Outlets()[i].SSRC
@@ -257,7 +260,9 @@ func (v *viewer) send(e *rtpfeed.Entry) error {
 	media := f.media[e.Outlet]
 	if e.First && e.Arrival >= lane.nextReport { // before the media: its time counts from the first packet on
 		v.announce(1)
-		if err := p.rtsp.WritePacketRTCP(media, lane.tally.Report(e.SSRC, f.Wall(e.PTS), e.Timestamp)); err != nil {
+		report := lane.tally.Report(e.SSRC, f.Wall(e.PTS), e.Timestamp)
+		p.reports.Sent(e.Outlet, report, av.Now())
+		if err := p.rtsp.WritePacketRTCP(media, report); err != nil {
 			v.announce(-1)
 			return err
 		}

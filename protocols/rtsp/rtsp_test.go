@@ -13,6 +13,7 @@ import (
 	"github.com/bluenviron/gortsplib/v4/pkg/base"
 	"github.com/bluenviron/gortsplib/v4/pkg/description"
 	"github.com/bluenviron/gortsplib/v4/pkg/format"
+	"github.com/pion/rtcp"
 	prtp "github.com/pion/rtp"
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/goleak"
@@ -42,6 +43,8 @@ type rig struct {
 	server *rtsp.Server
 	log    *logLines   // of the registry
 	tls    *tls.Config // of clients; nil without RTSPS
+	// answer is given the RTCP of players; it may be nil.
+	answer func(*player, *description.Media, rtcp.Packet)
 }
 
 func newRig(t *testing.T, a auth.Config) *rig {
@@ -176,6 +179,9 @@ func (r *rig) tryPlay(url string, transport gortsplib.Transport) (*player, error
 		demuxer, err := rtp.NewDemuxer(i, m.Formats[0])
 		if err != nil {
 			return nil, err
+		}
+		if r.answer != nil {
+			p.OnPacketRTCP(m, func(pkt rtcp.Packet) { r.answer(p, m, pkt) })
 		}
 		p.OnPacketRTP(m, m.Formats[0], func(pkt *prtp.Packet) {
 			frames, why := demuxer.Demux(pkt)

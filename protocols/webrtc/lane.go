@@ -10,6 +10,7 @@ import (
 
 	"github.com/weirmedia/weir/pkg/av"
 	"github.com/weirmedia/weir/pkg/reason"
+	"github.com/weirmedia/weir/pkg/session"
 	"github.com/weirmedia/weir/protocols/internal/rtpfeed"
 	"github.com/weirmedia/weir/remux/rtp"
 )
@@ -179,12 +180,18 @@ func (l *lane) again(log *rtpfeed.Log, number uint16) {
 		l.header.PayloadType, l.header.SSRC, l.header.SequenceNumber = l.rtxType, l.rtxSSRC, l.rtxCount
 		l.rtxCount++
 	}
-	_, _ = l.out.WriteRTP(&l.header, payload) // fails when the connection ends
+	if _, err := l.out.WriteRTP(&l.header, payload); err == nil { // else the connection ends
+		l.metrics().again.Inc()
+	}
 }
+
+func (l *lane) metrics() *metrics { return l.player.resource.server.metrics }
 
 // tell sends a sender report for the moment of e.
 func (l *lane) tell(e *rtpfeed.Entry) {
-	l.player.write(l.tally.Report(l.ssrc, l.player.feed.Wall(e.PTS), e.Timestamp))
+	report := l.tally.Report(l.ssrc, l.player.feed.Wall(e.PTS), e.Timestamp)
+	l.player.reports.Sent(l.outlet, report, av.Now())
+	l.player.write(report)
 }
 
 func (l *lane) bye(why reason.Reason) {
@@ -203,10 +210,15 @@ func (l *lane) readReports() {
 			case *rtcp.TransportLayerNack:
 				l.player.feed.Do(func(log *rtpfeed.Log) {
 					for _, pair := range m.Nacks {
-						pair.Range(func(number uint16) bool { l.again(log, number); return true })
+						pair.Range(func(number uint16) bool {
+							l.metrics().nacked.Inc()
+							l.again(log, number)
+							return true
+						})
 					}
 				})
 			case *rtcp.PictureLossIndication, *rtcp.FullIntraRequest:
+				l.metrics().refresh.WithLabelValues(string(session.Play)).Inc()
 				l.player.feed.Do(l.player.refresh)
 			case *rtcp.ReceiverReport, *rtcp.SenderReport:
 				l.player.reports.Report(l.outlet, l.ssrc, int(l.codec.params.ClockRate), packet)

@@ -11,6 +11,9 @@ type metrics struct {
 	ignored  *prometheus.CounterVec
 	unsent   prometheus.Counter
 	pictures inorder.Counts
+
+	nacked, again prometheus.Counter     // packets
+	refresh       *prometheus.CounterVec // by action
 }
 
 func newMetrics() *metrics {
@@ -23,6 +26,18 @@ func newMetrics() *metrics {
 			Name: "weir_webrtc_frames_unsent_total",
 			Help: "Frames that could not be made into RTP packets.",
 		}),
+		nacked: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "weir_webrtc_nacked_packets_total",
+			Help: "Packets that players asked for again (NACK).",
+		}),
+		again: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "weir_webrtc_retransmitted_packets_total",
+			Help: "Packets that were sent again for that.",
+		}),
+		refresh: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "weir_webrtc_key_frame_requests_total",
+			Help: "Requests for a key frame (PLI, FIR): from players (play) and to publishers (publish).",
+		}, []string{"action"}),
 	}
 }
 
@@ -31,12 +46,12 @@ func (m *metrics) all(connecting func() int) []prometheus.Collector {
 		return prometheus.NewCounterFunc(prometheus.CounterOpts{Name: name, Help: help}, func() float64 { return float64(f()) })
 	}
 	return []prometheus.Collector{
-		m.ignored, m.unsent,
+		m.ignored, m.unsent, m.nacked, m.again, m.refresh,
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "weir_webrtc_connecting",
 			Help: "Sessions that have not connected yet.",
 		}, func() float64 { return float64(connecting()) }),
 		count("weir_webrtc_reorderable_pictures_total", "Pictures of H.264 streams with B-frames, once for all players.", m.pictures.Pictures.Load),
-		count("weir_webrtc_b_frames_left_out_total", "Of these, B-frames that were left out.", m.pictures.LeftOut.Load),
+		count("weir_webrtc_pictures_left_out_total", "Of these, B-frames that were left out.", m.pictures.LeftOut.Load),
 	}
 }

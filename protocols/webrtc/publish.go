@@ -283,6 +283,7 @@ func (p *publishing) readReports(in *inlet, r *pion.RTPReceiver) {
 // refresh asks the client for a key frame (RFC 4585, 6.3.1).
 func (p *publishing) refresh() {
 	if source := p.pictures.Load(); source != 0 {
+		p.resource.server.metrics.refresh.WithLabelValues(string(session.Publish)).Inc()
 		_ = p.resource.pc.WriteRTCP([]rtcp.Packet{&rtcp.PictureLossIndication{MediaSSRC: source}}) // fails when the connection ends
 	}
 }

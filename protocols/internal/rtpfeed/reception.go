@@ -6,6 +6,7 @@ import (
 
 	"github.com/pion/rtcp"
 
+	"github.com/weirmedia/weir/pkg/av"
 	"github.com/weirmedia/weir/pkg/session"
 )
 
@@ -66,12 +67,30 @@ type Reception struct {
 type received struct {
 	lost   uint64
 	jitter int64 // nanoseconds
+	told   [2]told
+}
+
+// told is a sender report that was sent: the middle of its NTP time, by which the
+// player refers to it, and when that was. 0 is none.
+type told struct {
+	middle uint32
+	at     int64
 }
 
 // NewReception returns the Reception of a player of a number of outlets, which
 // counts into network.
 func NewReception(network *session.Network, outlets int) *Reception {
 	return &Reception{network: network, tracks: make([]received, outlets)}
+}
+
+// Sent notes a sender report about the track of an outlet, which leaves at now
+// (av.Now): the player's next reports tell when it came, and so how far away the
+// player is (RFC 3550, 6.4.1).
+func (r *Reception) Sent(outlet int, report *rtcp.SenderReport, now int64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	t := &r.tracks[outlet]
+	t.told = [...]told{{uint32(report.NTPTime >> 16), now}, t.told[0]}
 }
 
 // Report takes in a packet about the track of an outlet with this source and clock
@@ -107,4 +126,19 @@ func (r *Reception) take(outlet int, b rtcp.ReceptionReport, clockRate int) {
 		worst = max(worst, one.jitter)
 	}
 	r.network.Jitter.Store(worst)
+	if d, ok := t.roundTrip(b, av.Now()); ok {
+		r.network.ObserveRoundTrip(d)
+	}
+}
+
+// roundTrip returns the time from the sender report that b refers to until now,
+// but for the time that the player had it.
+func (t *received) roundTrip(b rtcp.ReceptionReport, now int64) (d time.Duration, ok bool) {
+	for _, s := range t.told {
+		if s.middle != 0 && s.middle == b.LastSenderReport {
+			d = time.Duration(now - s.at - int64(b.Delay)*int64(time.Second)>>16)
+			return d, d > 0
+		}
+	}
+	return 0, false
 }

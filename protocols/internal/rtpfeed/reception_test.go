@@ -6,6 +6,7 @@ import (
 
 	"github.com/pion/rtcp"
 
+	"github.com/weirmedia/weir/pkg/av"
 	"github.com/weirmedia/weir/pkg/session"
 )
 
@@ -44,5 +45,37 @@ func TestReception(t *testing.T) {
 	r.Report(0, 0, 0, &rtcp.ReceiverReport{Reports: []rtcp.ReceptionReport{{TotalLost: 99}}})
 	if n.PacketsLost.Load() != 100 {
 		t.Error("something else was taken for a report")
+	}
+}
+
+// A report that refers to one of ours tells how far away the player is.
+func TestRoundTrip(t *testing.T) {
+	const half = 1 << 15 // in 65536ths of a second
+	now := av.Now()
+	sent := func(r *Reception, middle uint32, ago time.Duration) {
+		r.Sent(0, &rtcp.SenderReport{NTPTime: 7<<48 | uint64(middle)<<16 | 5}, now-int64(ago))
+	}
+	for _, c := range []struct {
+		name         string
+		refers, held uint32
+		least, most  time.Duration // 0 if it tells nothing
+	}{
+		{"to the newest", 30, half, 100 * time.Millisecond, time.Hour},
+		{"to the one before", 20, half, time.Second + 100*time.Millisecond, time.Hour},
+		{"to one that is forgotten", 10, half, 0, 0},
+		{"to none", 0, half, 0, 0},
+		{"held for longer than it is old", 30, 1 << 31, 0, 0},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var n session.Network
+			r := NewReception(&n, 1)
+			sent(r, 10, 2600*time.Millisecond)
+			sent(r, 20, 1600*time.Millisecond)
+			sent(r, 30, 600*time.Millisecond)
+			r.Report(0, 0, 90000, &rtcp.ReceiverReport{Reports: []rtcp.ReceptionReport{{LastSenderReport: c.refers, Delay: c.held}}})
+			if got := time.Duration(n.RoundTrip.Load()); got < c.least || got > c.most {
+				t.Errorf("%v, want at least %v", got, c.least)
+			}
+		})
 	}
 }

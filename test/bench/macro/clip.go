@@ -16,6 +16,7 @@ import (
 const (
 	normalClip = "normal"
 	smallClip  = "small"
+	tinyClip   = "tiny"
 	largeClip  = "large"
 )
 

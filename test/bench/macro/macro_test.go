@@ -316,3 +316,24 @@ func TestTimes(t *testing.T) {
 		t.Errorf("nothing: %+v", got)
 	}
 }
+
+func TestLagCounts(t *testing.T) {
+	scrape := func(counts ...float64) metrics {
+		m := metrics{"weir_delivery_lag_seconds_sum": 9, "weir_other_bucket{le=\"0.001\"}": 99}
+		for i, bound := range []string{"0.001", "0.01", "+Inf"} {
+			m[`weir_delivery_lag_seconds_bucket{kind="video",le="`+bound+`"}`] = counts[i]
+		}
+		return m
+	}
+	var c lagCounts
+	if got := c.quantile(.99); !math.IsNaN(got) {
+		t.Errorf("of nothing: %v", got)
+	}
+	c.add(scrape(60, 70, 70), scrape(10, 10, 10)) // 50 up to 1 ms, 10 up to 10 ms
+	c.add(scrape(140, 180, 181), scrape(90, 100, 100))
+	for q, want := range map[float64]float64{.5: .705, .9: 7.0525, 1: 10} {
+		if got := c.quantile(q); math.Abs(got-want) > .001 {
+			t.Errorf("quantile %v is %v ms, want %v", q, got, want)
+		}
+	}
+}

@@ -38,5 +38,7 @@ var scenarios = []scenario{
 	{"hls-blocked-1000", "1,000 blocked reloads of a playlist, and as many players of low latency", hlsBlocked},
 	{"rtsp-500", "500 players by RTMP, by RTSP inside TCP and by UDP, each alone", rtspPlayers},
 	{"whep-500", "500 WHEP players of one stream", whepPlayers},
+	{"control-10000", "10,000 sessions listed and 1,000 streams scraped each second, beside 100 RTMP players",
+		controlPlane{sessions: 10_000, streams: 1000, players: 100}.run},
 	{"join-storm", "1,000 RTMP players joining a stream of 4 Mbit/s within a second", joinStorm},
 }
