@@ -54,6 +54,17 @@ type ClientInfo struct {
 	Agent    string `json:"agent"`
 }
 
+// RefusalInfo is the data of session.refused: who wanted to publish or play, and why it
+// may not.
+type RefusalInfo struct {
+	Protocol string         `json:"protocol"`
+	Remote   string         `json:"remote"`
+	User     string         `json:"user"`
+	Agent    string         `json:"agent"`
+	Action   session.Action `json:"action"`
+	Reason   reason.Reason  `json:"reason"`
+}
+
 // DescribeSession returns what the API shows of a session.
 func DescribeSession(s session.Snapshot) SessionInfo { return newSessionInfo(&s) }
 

@@ -357,7 +357,7 @@ func TestOpenAPIKnowsEveryField(t *testing.T) {
 		"Info": Info{}, "Stream": StreamInfo{}, "Publisher": PublisherInfo{}, "Track": TrackInfo{}, "Session": SessionInfo{}, "EndedSession": EndedInfo{},
 		"Network": NetworkInfo{}, "Question": Question{}, "LogSettings": LogSettings{}, "ConfigKeys": ConfigKeys{}, "ConfigKey": config.Key{}, "ConfigChange": ConfigChange{}, "ConfigChanges": ConfigChanges{}, "Explanation": Explanation{}, "Omission": OmissionInfo{}, "Lack": LackInfo{}, "WebRTC": WebRTCInfo{},
 		"Stats": StatsInfo{}, "Sample": stats.Sample{}, "Lag": stats.Lag{},
-		"Event": event.Event{}, "Server": ServerInfo{}, "Client": ClientInfo{}, "Lost": event.Lost{}, "Step": StepInfo{},
+		"Event": event.Event{}, "Server": ServerInfo{}, "Client": ClientInfo{}, "Refusal": RefusalInfo{}, "Lost": event.Lost{}, "Step": StepInfo{},
 	} {
 		var fields []string
 		for _, f := range reflect.VisibleFields(reflect.TypeOf(value)) {

@@ -146,9 +146,16 @@ func (e *events) closed(end session.End) {
 	}
 }
 
+// refused tells of those who wanted to publish or play; not of whatever else knocks at
+// a port.
 func (e *events) refused(i session.Info, why reason.Reason) {
-	if why == reason.StreamNotFound && i.Stream != "" {
+	switch {
+	case why == reason.StreamNotFound && i.Stream != "":
 		e.notFound(i, "")
+	case i.Action != "":
+		e.hub.Publish(event.SessionRefused, i.Stream, "", api.RefusalInfo{
+			Protocol: i.Protocol, Remote: i.Remote, User: i.User, Agent: i.Agent, Action: i.Action, Reason: why,
+		})
 	}
 }
 

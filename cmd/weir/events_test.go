@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/weirmedia/weir/pkg/auth"
 	"github.com/weirmedia/weir/pkg/config"
 	"github.com/weirmedia/weir/pkg/event"
 	"github.com/weirmedia/weir/pkg/hook"
@@ -113,6 +114,7 @@ func TestHooks(t *testing.T) {
 	all, published := newReceiver(t, nil), newReceiver(t, nil)
 	s := startServer(t, func(s *settings) {
 		s.stream.Wait = config.Duration(10 * time.Millisecond)
+		s.auth.Users = []auth.User{{Allow: mediaRule(t, "live/**")}}
 		s.hooks.URL, s.hooks.Secret, s.hooks.Node = all.url, "planted secret of hooks", "edge-1"
 		s.hooks.Heartbeat = config.Duration(time.Second)
 		s.hooks.Receivers = []hook.Receiver{{URL: published.url, Events: []event.Selector{"stream.published"}}}
@@ -123,10 +125,14 @@ func TestHooks(t *testing.T) {
 	eventually(t, "the viewer is there", func() bool { return s.opened("httpflv", session.Play) == 1 })
 	quiet := src.run()
 	all.has(t, event.StreamLayoutChanged, "live/test")
-	answer, err := http.Get("http://" + s.http.Addr().String() + "/live/none.flv?token=planted&pass=planted")
+	answer, err := http.Get("http://" + s.http.Addr().String() + "/live/none.flv?token=planted")
 	must(t, err)
 	answer.Body.Close()
 	all.has(t, event.StreamNotFound, "live/none")
+	answer, err = http.Get("http://" + s.http.Addr().String() + "/secret/test.flv?token=planted&pass=planted")
+	must(t, err)
+	answer.Body.Close()
+	all.has(t, event.SessionRefused, "secret/test")
 	s.configuration.tell("test", config.Change{Changed: []string{"log.level"}})
 	viewer.Close()
 	all.has(t, event.StreamNoViewers, "live/test")

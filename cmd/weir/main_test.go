@@ -2,10 +2,13 @@ package main
 
 import (
 	"encoding/json"
+	"flag"
 	"log/slog"
 	"net"
 	"os"
 	"runtime"
+	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -20,7 +23,14 @@ import (
 	"github.com/weirmedia/weir/protocols/webrtc"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	flag.Parse()
+	// What runs in parallel here waits for clocks and sockets rather than computes.
+	if err := flag.Set("test.parallel", "24"); err != nil {
+		panic(err)
+	}
+	goleak.VerifyTestMain(m)
+}
 
 // patience bounds waits that end soon unless something is broken.
 const patience = 30 * time.Second
@@ -150,17 +160,21 @@ func (s *testServer) expectEnd(t testing.TB, remote net.Addr, why reason.Reason)
 
 // logLine is what tests look at in a line of the log.
 type logLine struct {
-	Message string        `json:"msg"`
-	Level   string        `json:"level"`
-	Remote  string        `json:"remote"`
-	Reason  reason.Reason `json:"reason"`
-	Error   string        `json:"error"`
+	Message  string         `json:"msg"`
+	Level    string         `json:"level"`
+	Protocol string         `json:"protocol"`
+	Action   session.Action `json:"action"`
+	Stream   string         `json:"stream"`
+	Remote   string         `json:"remote"`
+	Reason   reason.Reason  `json:"reason"`
+	Error    string         `json:"error"`
 }
 
 // logLines collects a log. Safe for concurrent use.
 type logLines struct {
-	mu  sync.Mutex
-	all []logLine
+	mu   sync.Mutex
+	all  []logLine
+	text strings.Builder // of all lines
 }
 
 // Write takes one line, which is how slog's handlers write.
@@ -172,6 +186,7 @@ func (l *logLines) Write(b []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.all = append(l.all, line)
+	l.text.Write(b)
 	return len(b), nil
 }
 
@@ -185,6 +200,24 @@ func (l *logLines) end(remote string) (logLine, bool) {
 		}
 	}
 	return logLine{}, false
+}
+
+// has reports whether there is a line with what want has beside its level, remote and
+// error.
+func (l *logLines) has(want logLine) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.ContainsFunc(l.all, func(line logLine) bool {
+		line.Level, line.Remote, line.Error = "", "", ""
+		return line == want
+	})
+}
+
+// contain reports whether any line holds text.
+func (l *logLines) contain(text string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return strings.Contains(l.text.String(), text)
 }
 
 // atLevel returns the lines of a level.

@@ -83,6 +83,7 @@ func (l *logLines) forget() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.all = nil
+	l.text.Reset()
 }
 
 // The ways in which clients go.

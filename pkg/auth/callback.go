@@ -25,8 +25,8 @@ const (
 	minHTTPTimeout = config.Duration(100 * time.Millisecond)
 	maxHTTPTimeout = config.Duration(30 * time.Second)
 	maxTTL         = 24 * time.Hour
-	// maxAnswer bounds an answer in bytes, maxAnswers how many are remembered,
-	// maxAsking how many requests are on their way at once.
+	// maxAnswer bounds an answer in bytes and its header likewise, maxAnswers how
+	// many are remembered, maxAsking how many requests are on their way at once.
 	maxAnswer  = 64 << 10
 	maxAnswers = 10000
 	maxAsking  = 64
@@ -108,7 +108,7 @@ func newCallback(c *Config, log *slog.Logger, now func() time.Time) *callback {
 		config: c, log: log, now: now, asking: make(chan struct{}, maxAsking), answers: make(map[[sha256.Size]byte]answered),
 		warned: rate.Sometimes{Interval: time.Second},
 		client: &http.Client{
-			Transport:     &http.Transport{MaxIdleConnsPerHost: maxAsking, IdleConnTimeout: time.Minute},
+			Transport:     &http.Transport{MaxIdleConnsPerHost: maxAsking, IdleConnTimeout: time.Minute, MaxResponseHeaderBytes: maxAnswer},
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},
 	}

@@ -47,7 +47,7 @@ type keySet struct {
 
 func newKeySet(url string, log *slog.Logger, now func() time.Time) *keySet {
 	return &keySet{
-		url: url, client: &http.Client{Timeout: fetchTimeout, Transport: &http.Transport{DisableKeepAlives: true}},
+		url: url, client: &http.Client{Timeout: fetchTimeout, Transport: &http.Transport{DisableKeepAlives: true, MaxResponseHeaderBytes: maxAnswer}},
 		log: log, now: now, looking: make(chan struct{}, 1),
 	}
 }

@@ -23,8 +23,9 @@ const (
 	StreamNotFound      Type = "stream.not_found"
 	StreamNoViewers     Type = "stream.no_viewers"
 
-	SessionOpened Type = "session.opened"
-	SessionClosed Type = "session.closed"
+	SessionOpened  Type = "session.opened"
+	SessionClosed  Type = "session.closed"
+	SessionRefused Type = "session.refused"
 
 	ServerStarted   Type = "server.started"
 	ServerReloaded  Type = "server.reloaded"
@@ -40,7 +41,7 @@ const (
 func Types() []Type {
 	return []Type{
 		StreamPublished, StreamUnpublished, StreamLayoutChanged, StreamNotFound, StreamNoViewers,
-		SessionOpened, SessionClosed, ServerStarted, ServerReloaded, ServerHeartbeat, ServerStopping, EventsLost,
+		SessionOpened, SessionClosed, SessionRefused, ServerStarted, ServerReloaded, ServerHeartbeat, ServerStopping, EventsLost,
 	}
 }
 

@@ -70,7 +70,7 @@ func TestSelectors(t *testing.T) {
 		want []Type // nil if it is refused
 	}{
 		{"session.closed", []Type{SessionClosed}},
-		{"session.*", []Type{SessionOpened, SessionClosed}},
+		{"session.*", []Type{SessionOpened, SessionClosed, SessionRefused}},
 		{"server.*", []Type{ServerStarted, ServerReloaded, ServerHeartbeat, ServerStopping}},
 		{"", nil}, {"*", nil}, {"s*", nil}, {"stream", nil}, {"stream.none", nil}, {"events_lost", nil},
 	} {

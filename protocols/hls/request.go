@@ -113,10 +113,10 @@ func (s *service) index(r *http.Request, q url.Values, v *viewer, want rendition
 	keep := url.Values{}
 	if v.id != "" {
 		keep.Set(sessionParameter, v.id)
-	} else { // each playlist is authorised by itself
-		for _, name := range []string{"user", "pass", "token"} {
-			if q.Has(name) {
-				keep[name] = q[name][:1]
+	} else { // each playlist is authorised by itself, by whatever a service may look at
+		for name, values := range q {
+			if name != "format" && !strings.HasPrefix(name, "_HLS_") {
+				keep[name] = values
 			}
 		}
 	}

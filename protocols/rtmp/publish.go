@@ -35,7 +35,7 @@ func (c *conn) handlePublish(id uint32, cmd message.Command) error {
 	}
 	r, err := c.admit(auth.Publish, cmd.String(0))
 	if err != nil {
-		return c.refuse(session.Publish, id, message.CodePublishBadName, r.name, err)
+		return c.refuse(session.Publish, id, refusedPublish(reason.Of(err, "")), r.name, err)
 	}
 	s, err := c.begin(session.Publish, r)
 	if err != nil {
@@ -153,11 +153,21 @@ func (c *conn) endPublish(end ended) {
 	if end.why != reason.Unpublished && end.why != reason.ClientClosed {
 		// The connection may be broken already: then there is nobody to tell.
 		_ = c.write(c.appendCommand(c.appendReconnect(nil, end.why), p.stream, message.OnStatus(message.Status{
-			Level: message.LevelError, Code: message.CodePublishBadName, Description: farewellText(end),
+			Level: message.LevelError, Code: refusedPublish(end.why), Description: farewellText(end),
 		})))
 	}
 	p.session.Close(end.why, end.err)
 	c.setIdle(true)
+}
+
+// refusedPublish returns the code of the status for a publisher that is refused or
+// ended. Encoders take the code for names as a stream that is busy, and try again.
+func refusedPublish(why reason.Reason) string {
+	switch why {
+	case reason.Unauthorized, reason.Revoked:
+		return message.CodePublishDenied
+	}
+	return message.CodePublishBadName
 }
 
 // farewellText says in words why the server ends a session.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net"
 	"os"
 	"strings"
@@ -35,6 +36,9 @@ const (
 	// clientBuffer is what the socket for media is to hold, in bytes: what a server
 	// sends at once to those who join. Systems may allow less.
 	clientBuffer = 1 << 20
+	// checkInterval is the time between two of the library's connectivity checks. Of
+	// itself it sends eight and gives up, which a busy machine takes longer than.
+	checkInterval = 200 * time.Millisecond
 )
 
 // Packet is what Next returns: one of the fields is set.
@@ -190,6 +194,7 @@ func (p *PlayClient) prepare(ctx context.Context) error {
 	settings.SetNetworkTypes([]pion.NetworkType{pion.NetworkTypeUDP4, pion.NetworkTypeUDP6})
 	settings.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)
 	settings.SetICETimeouts(disconnectedAfter, max(0, p.signalling.options.Timeout-disconnectedAfter), keepAlive)
+	settings.SetICEMaxBindingRequests(uint16(min(p.signalling.options.Timeout/checkInterval, math.MaxUint16)))
 	engine := &pion.MediaEngine{}
 	if err := engine.RegisterDefaultCodecs(); err != nil {
 		return err

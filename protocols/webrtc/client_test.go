@@ -273,3 +273,29 @@ func TestByeCredentials(t *testing.T) {
 		})
 	}
 }
+
+// lateSocket sends nothing before a moment, as behind a network that is slow to begin.
+type lateSocket struct {
+	net.PacketConn
+	opens time.Time
+}
+
+func (s *lateSocket) WriteTo(b []byte, to net.Addr) (int, error) {
+	if time.Now().Before(s.opens) {
+		return len(b), nil
+	}
+	return s.PacketConn.WriteTo(b, to)
+}
+
+// TestClientLateNetwork: a client goes on trying to connect for as long as it may.
+func TestClientLateNetwork(t *testing.T) {
+	r := newRig(t, nil)
+	broadcast(t, r)
+	c, err := Play(t.Context(), r.Plain+"/live/test/whep", ClientOptions{Socket: func(s *net.UDPConn) net.PacketConn {
+		return &lateSocket{s, time.Now().Add(2500 * time.Millisecond)} // the library gives up after 1.6 s by itself
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = c.Close()
+}

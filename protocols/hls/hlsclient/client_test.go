@@ -115,6 +115,7 @@ func TestPlay(t *testing.T) {
 	files := map[string]string{
 		"1.ts": tsSegment(t, wrapAt), "2.ts": tsSegment(t, wrapAt+time.Second), "9.ts": tsSegment(t, 500*time.Second),
 		"ts.m3u8":  fmt.Sprintf(vod, "#EXTINF:1,\n1.ts\n#EXTINF:1,\n2.ts\n#EXT-X-DISCONTINUITY\n#EXTINF:1,\n9.ts\n"),
+		"odd.m3u8": fmt.Sprintf(vod, "#EXTINF:1,\n1.ts\n#EXTINF:1,\n2.ts\n#EXT-X-DISCONTINUITY\n#EXTINF:3,\n9.ts\n"),
 		"all.mp4":  string(initSegment) + one + two,
 		"mp4.m3u8": fmt.Sprintf(vod, fmt.Sprintf("#EXT-X-MAP:URI=\"all.mp4\",BYTERANGE=\"%d@0\"\n#EXTINF:1,\n#EXT-X-BYTERANGE:%d@%d\nall.mp4\n#EXTINF:1,\n#EXT-X-BYTERANGE:%d\nall.mp4\n#EXT-X-GAP\n#EXTINF:1,\nnothing\n", first, size, first, len(two))),
 		"list/index.m3u8": "#EXTM3U\n#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"a\",NAME=\"b\",URI=\"../ts.m3u8\"\n" +
@@ -124,7 +125,7 @@ func TestPlay(t *testing.T) {
 	for _, test := range []struct {
 		name, path         string
 		frames, renditions int
-	}{{"MPEG-TS with a wrap and a discontinuity", "ts.m3u8", 30, 1}, {"fMP4 in ranges of a file", "mp4.m3u8", 20, 1}, {"separate sound", "list/index.m3u8", 50, 2}} {
+	}{{"MPEG-TS with a wrap and a discontinuity", "ts.m3u8", 30, 1}, {"segments of several lengths", "odd.m3u8", 30, 1}, {"fMP4 in ranges of a file", "mp4.m3u8", 20, 1}, {"separate sound", "list/index.m3u8", 50, 2}} {
 		t.Run(test.name, func(t *testing.T) {
 			var segments []SegmentLoad
 			lists := 0

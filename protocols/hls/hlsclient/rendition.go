@@ -91,7 +91,7 @@ func (r *rendition) begin() error {
 		p := r.queue[0]
 		switch {
 		case p.Gap || p.URI == "":
-			r.pop()
+			r.pass()
 			if p.Gap {
 				r.tell(SegmentLoad{Segment: p.Segment})
 			}
@@ -143,6 +143,9 @@ func (r *rendition) finish(err error) error {
 	r.unit = nil
 	u.close()
 	u.load.Err = err
+	if u.last {
+		r.timeline.end(u.load.Segment)
+	}
 	r.tell(u.load)
 	var status *StatusError
 	if !errors.As(err, &status) {
@@ -163,7 +166,8 @@ func (r *rendition) tell(l SegmentLoad) {
 	}
 }
 
-func (r *rendition) pop() {
+// pass takes a piece out of the queue that nothing is read of.
+func (r *rendition) pass() {
 	p := r.queue[0]
 	r.queue = r.queue[1:]
 	if p.Last {
@@ -174,7 +178,7 @@ func (r *rendition) pop() {
 // skip takes the rest of a segment out of the queue, as far as it is there.
 func (r *rendition) skip(number uint64) {
 	for len(r.queue) > 0 && r.queue[0].Segment.Number == number {
-		r.pop()
+		r.pass()
 	}
 }
 

@@ -22,6 +22,7 @@ type unit struct {
 	body          io.ReadCloser // of the piece that is being read; nil between two
 	sent          time.Time     // its request
 	uri           string
+	last          bool // the newest piece ends the segment
 	discontinuity bool // the next frame is the first behind it
 }
 
@@ -117,7 +118,7 @@ func (u *unit) request() error {
 		return io.EOF // parts of this one have left the playlist
 	}
 	u.load.Segment = p.Segment // newer: it may have grown
-	r.pop()
+	r.queue, u.last = r.queue[1:], p.Last
 	switch {
 	case p.URI == "": // the segment is complete
 		return io.EOF

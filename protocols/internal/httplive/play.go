@@ -193,6 +193,9 @@ func (s *service) info(r *http.Request, name string) session.Info {
 		Protocol: s.format.Protocol, Action: session.Play, Stream: name, Remote: s.host.HTTP.Remote(r).String(),
 		Agent: r.UserAgent(), Transport: "tcp",
 	}
+	if websocket.IsUpgrade(r) {
+		info.Protocol = s.format.WebSocketProtocol
+	}
 	if r.TLS != nil {
 		info.Transport = "tls"
 	}

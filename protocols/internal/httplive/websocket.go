@@ -20,7 +20,6 @@ import (
 // the stream is there: a page cannot read the status of a failed upgrade, but
 // it can read the reason with which a WebSocket closes.
 func (s *service) upgrade(w http.ResponseWriter, r *http.Request, info session.Info, want wanted) {
-	info.Protocol = s.format.WebSocketProtocol
 	head, err := websocket.Accept(r)
 	if err == nil && !s.host.HTTP.OriginAllowed(r) {
 		err = reason.Wrap(reason.Unauthorized, fmt.Errorf("pages of %.64q may not play from here (http.allow_origin)", r.Header.Get("Origin")))

@@ -25,6 +25,7 @@ const (
 
 	CodePublishStart     = "NetStream.Publish.Start"
 	CodePublishBadName   = "NetStream.Publish.BadName"
+	CodePublishDenied    = "NetStream.Publish.Denied"
 	CodeUnpublishSuccess = "NetStream.Unpublish.Success"
 
 	CodePlayReset           = "NetStream.Play.Reset"
