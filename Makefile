@@ -21,7 +21,7 @@ SOAK ?= 10m
 ARGS ?=
 
 .PHONY: help run demo build test test-rest test-all lint fuzz bench soak setup clean \
-	bench-compare bench-base bench-macro bench-latency tools clients clients-all race-binary
+	bench-compare bench-base bench-macro bench-latency screenshots tools clients clients-all race-binary
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
@@ -103,6 +103,11 @@ bench-macro: build
 # bench-latency measures from encoder to picture in Chromium (ARGS="-run TestLatency/ll-hls").
 bench-latency: build
 	WEIR_LATENCY=15s go test -tags e2e -count=1 -timeout 15m -v -run '^TestLatency$$' $(ARGS) ./test/e2e
+
+# The Chinese picture needs a font with Chinese, such as fonts-droid-fallback.
+screenshots: build ## take the pictures of docs/console.md anew
+	@mkdir -p docs/images
+	go test -tags e2e -count=1 -timeout 2m -run '^TestFullChromiumPages$$' ./test/e2e -update
 
 soak: ## everything at once, for SOAK=10m, race detector on
 	CGO_ENABLED=1 WEIR_SOAK=$(SOAK) go test -race -count=1 -p 1 -timeout 0 -run '^TestSoak' ./...

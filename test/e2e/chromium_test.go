@@ -27,6 +27,8 @@ type browser struct {
 	// protocols counts the page's answers by protocol, such as h2, once Network is
 	// enabled.
 	protocols map[string]int
+	// addresses are those that the page asked for, once Network is enabled.
+	addresses []string
 }
 
 type devtoolsMessage struct {
@@ -143,7 +145,14 @@ func (b *browser) note(m devtoolsMessage) {
 			b.protocols[received.Response.Protocol]++
 		}
 		return
+	case m.Method == "Network.requestWillBeSent":
+		var sent struct{ Request struct{ URL string } }
+		if json.Unmarshal(m.Params, &sent) == nil {
+			b.addresses = append(b.addresses, sent.Request.URL)
+		}
+		return
 	case m.Method == "Runtime.exceptionThrown":
+	case m.Method == "Log.entryAdded" && strings.Contains(string(m.Params), `"level":"error"`):
 	case m.Method == "Runtime.consoleAPICalled" && strings.Contains(string(m.Params), `"type":"error"`):
 	default:
 		return

@@ -1,7 +1,8 @@
 import type { Info } from "./api";
 import { Copyable } from "./copy";
+import { w } from "./i18n/language";
 import { wayUrl } from "./player/ways";
-import { mediaUrls, serverAndKey, streamUrl } from "./urls";
+import { mediaUrls, playSearch, serverAndKey, streamUrl } from "./urls";
 
 interface AddressProps {
   name: string;
@@ -12,10 +13,10 @@ interface AddressProps {
 export function Addresses({ name, info }: AddressProps) {
   return (
     <details class="addresses">
-      <summary>Addresses</summary>
-      <h3>Play</h3>
+      <summary>{w().addresses.title}</summary>
+      <h3>{w().addresses.play}</h3>
       <PlayAddresses name={name} info={info} />
-      {canPublish(info) && <h3>Publish</h3>}
+      {canPublish(info) && <h3>{w().addresses.publish}</h3>}
       <PublishAddresses name={name} info={info} />
     </details>
   );
@@ -32,16 +33,17 @@ export function canPublish(info: Info | undefined): boolean {
 }
 
 /** Where a stream is played outside of the console. */
-function PlayAddresses({ name, info }: AddressProps) {
+export function PlayAddresses({ name, info }: AddressProps) {
   const stream = streamUrl(location.origin, name);
   return (
     <div class="copyables">
+      <Copyable label={w().addresses.browser} value={`${location.origin}/${playSearch({ name })}`} />
       <Copyable label="HLS" value={`${stream}/index.m3u8`} />
       <Copyable label="HTTP-FLV" value={`${stream}.flv`} />
-      <Copyable label="WS-FLV, for web players" value={wayUrl(stream, "wsflv")} />
-      <Copyable label="WS-fMP4, for web players" value={wayUrl(stream, "wsmp4")} />
+      <Copyable label={w().addresses.forPlayers("WS-FLV")} value={wayUrl(stream, "wsflv")} />
+      <Copyable label={w().addresses.forPlayers("WS-fMP4")} value={wayUrl(stream, "wsmp4")} />
       {info?.webrtc_port !== 0 && <Copyable label="WebRTC (WHEP)" value={`${stream}/whep`} />}
-      <Copyable label="Web page" value={embed(stream)} />
+      <Copyable label={w().addresses.webPage} value={embed(stream)} />
       <Media protocol="rtmp" name={name} info={info} />
       <Media protocol="rtsp" name={name} info={info} />
       <Copyable label="VLC" value={`vlc --network-caching=500 ${stream}.flv`} />
@@ -64,12 +66,12 @@ export function PublishAddresses({ name, info }: AddressProps) {
   return (
     <div class="copyables">
       <Media protocol="rtmp" name={name} info={info} />
-      {rtmp && <Copyable label="OBS: Settings → Stream → Custom… → Server" value={serverAndKey(rtmp).server} />}
-      {rtmp && <Copyable label="OBS: Stream key" value={serverAndKey(rtmp).key} />}
-      {rtmp && <Copyable label="ffmpeg: a file, at the speed of a live stream" value={`${encode} -f flv ${rtmp}`} />}
-      {canPublishHere(info) && <Copyable label="WebRTC (WHIP), for OBS: Service WHIP" value={`${streamUrl(location.origin, name)}/whip`} />}
+      {rtmp && <Copyable label={w().addresses.obsServer} value={serverAndKey(rtmp).server} />}
+      {rtmp && <Copyable label={w().addresses.obsKey} value={serverAndKey(rtmp).key} />}
+      {rtmp && <Copyable label={w().addresses.ffmpegFile} value={`${encode} -f flv ${rtmp}`} />}
+      {canPublishHere(info) && <Copyable label={w().addresses.whip} value={`${streamUrl(location.origin, name)}/whip`} />}
       <Media protocol="rtsp" name={name} info={info} />
-      {rtsp && <Copyable label="ffmpeg: the same by RTSP" value={`${encode} -f rtsp -rtsp_transport tcp ${rtsp}`} />}
+      {rtsp && <Copyable label={w().addresses.ffmpegRtsp} value={`${encode} -f rtsp -rtsp_transport tcp ${rtsp}`} />}
     </div>
   );
 }

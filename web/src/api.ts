@@ -1,6 +1,8 @@
 // The typed client of the admin API under /api/v1/.
 
+import type { ConfigChange, ConfigKeys, Ended, Session, SessionFilter, SessionList, StatsAnswer } from "./control";
 import { midway } from "./player/latency";
+import { basic, encodeName } from "./urls";
 
 /** One elementary stream. Rates are in bit/s and Hz; a value of 0 or absent is unknown. */
 export interface Track {
@@ -96,6 +98,8 @@ export interface Info {
   rtsps_port?: number;
   /** Of WebRTC's media. 0 if it is switched off; absent if the server does not tell. */
   webrtc_port?: number;
+  /** What the operator should know, each with its remedy. */
+  warnings?: string[];
 }
 
 /** What the API answered instead of data. */
@@ -106,6 +110,8 @@ export class ApiError extends Error {
     /** A word that programs branch on, such as "unauthorized"; empty if the answer was not the API's. */
     readonly code: string,
     message: string,
+    /** The part of the request that was wrong; empty if none was. */
+    readonly field = "",
   ) {
     super(message);
     this.name = "ApiError";
@@ -117,12 +123,23 @@ export function needsToken(err: unknown): boolean {
   return err instanceof ApiError && err.status === 401;
 }
 
+/** Whether the server has no such thing. */
+export function isMissing(err: unknown): boolean {
+  return err instanceof ApiError && err.status === 404;
+}
+
 /** The part of Storage that is used; sessionStorage in the browser. */
 export type TokenStorage = Pick<Storage, "getItem" | "setItem">;
 
 const tokenKey = "weir.token";
 
+// So many sessions are listed at once.
+export const pageSize = 100;
+
 export class Api {
+  /** Of a user; only in memory, for a password is worth more than a token. */
+  private user = "";
+
   constructor(private readonly storage: TokenStorage) {}
 
   get token(): string {
@@ -131,36 +148,123 @@ export class Api {
 
   /** Keeps the token for as long as the tab lives. */
   set token(token: string) {
+    this.user = "";
     this.storage.setItem(tokenKey, token);
+  }
+
+  /** Asks as a user from now on, until the page is left. */
+  signIn(user: string, password: string): void {
+    this.token = "";
+    this.user = basic(user, password);
+  }
+
+  /** The Authorization header; empty if nobody has said who they are. */
+  get authorization(): string {
+    return this.user || (this.token && `Bearer ${this.token}`);
   }
 
   async streams(signal: AbortSignal): Promise<StreamList> {
     const sent = performance.now();
-    const res = await this.get("/api/v1/streams", signal);
+    const res = await this.get("/streams", signal);
     const at = midway(sent, performance.now());
     const { streams } = (await res.json()) as { streams: Stream[] };
-    return { streams, now: Date.parse(res.headers.get("Date") ?? "") || Date.now(), at };
+    return { streams, now: serverTime(res), at };
   }
 
   async info(signal: AbortSignal): Promise<Info> {
-    return (await this.get("/api/v1/info", signal)).json() as Promise<Info>;
+    return (await this.get("/info", signal)).json() as Promise<Info>;
   }
 
-  private async get(path: string, signal: AbortSignal): Promise<Response> {
-    const headers: Record<string, string> = { Accept: "application/json" };
-    if (this.token) headers.Authorization = `Bearer ${this.token}`;
-    const res = await fetch(path, { headers, signal, cache: "no-store" });
+  /** The figures of the server after a time (RFC 3339), or all that are kept if it is empty. */
+  async stats(since: string, signal: AbortSignal): Promise<StatsAnswer> {
+    return (await this.get(`/stats${query({ since })}`, signal)).json() as Promise<StatsAnswer>;
+  }
+
+  /** Sessions from number `offset` on, at most `limit`. */
+  async sessions(filter: Partial<SessionFilter>, offset: number, limit: number, signal: AbortSignal): Promise<SessionList> {
+    const res = await this.get(`/sessions${query({ ...filter, offset: String(offset), limit: String(limit) })}`, signal);
+    return { ...((await res.json()) as Omit<SessionList, "now">), now: serverTime(res) };
+  }
+
+  async ended(filter: Partial<SessionFilter>, signal: AbortSignal): Promise<Ended[]> {
+    const res = await this.get(`/sessions/ended${query(filter)}`, signal);
+    return ((await res.json()) as { sessions: Ended[] }).sessions;
+  }
+
+  async session(id: string, signal: AbortSignal): Promise<Session> {
+    return (await this.get(`/sessions/${encodeURIComponent(id)}`, signal)).json() as Promise<Session>;
+  }
+
+  /** Closes a session. */
+  async kick(id: string): Promise<void> {
+    await this.request(`/sessions/${encodeURIComponent(id)}`, { method: "DELETE" });
+  }
+
+  /** Closes the publisher of a stream. */
+  async release(name: string): Promise<void> {
+    await this.request(`/streams/${encodeName(name)}`, { method: "DELETE" });
+  }
+
+  async configKeys(signal: AbortSignal): Promise<ConfigKeys> {
+    return (await this.get("/config/keys", signal)).json() as Promise<ConfigKeys>;
+  }
+
+  /** Changes keys, all or none; null takes one back to what the file says. `etag` is that of the keys that are known. */
+  async changeConfig(etag: string, changes: Record<string, string | null>): Promise<ConfigChange> {
+    const init = { method: "PATCH", headers: { "If-Match": etag }, body: JSON.stringify({ changes }) };
+    return (await this.request("/config", init)).json() as Promise<ConfigChange>;
+  }
+
+  /** Has the file read again. */
+  async reloadConfig(): Promise<ConfigChange> {
+    return (await this.request("/config/reload", { method: "POST" })).json() as Promise<ConfigChange>;
+  }
+
+  async logLevel(signal: AbortSignal): Promise<string> {
+    return ((await (await this.get("/log", signal)).json()) as { level: string }).level;
+  }
+
+  async setLogLevel(level: string): Promise<void> {
+    await this.request("/log", { method: "PUT", body: JSON.stringify({ level }) });
+  }
+
+  /** Events as they happen, as text/event-stream, beginning after the one whose id is `after`. */
+  events(choice: Record<string, string>, after: string, signal: AbortSignal): Promise<Response> {
+    return this.request(`/events${query(choice)}`, { headers: { Accept: "text/event-stream", "Last-Event-ID": after }, signal });
+  }
+
+  private get(path: string, signal: AbortSignal): Promise<Response> {
+    return this.request(path, { signal });
+  }
+
+  private async request(path: string, init: Omit<RequestInit, "headers"> & { headers?: Record<string, string> }): Promise<Response> {
+    const { authorization } = this;
+    const headers: Record<string, string> = { Accept: "application/json", ...init.headers };
+    if (authorization) headers.Authorization = authorization;
+    if (init.body) headers["Content-Type"] = "application/json";
+    const res = await fetch(`/api/v1${path}`, { ...init, headers, cache: "no-store" });
     if (!res.ok) throw await apiError(res);
     return res;
   }
+}
+
+/** A query of the parameters that are not empty. */
+function query(params: Record<string, string | undefined>): string {
+  const set = Object.entries(params).filter((p): p is [string, string] => !!p[1]);
+  return set.length > 0 ? `?${new URLSearchParams(set)}` : "";
+}
+
+/** The server's clock in ms since 1970, as an answer tells it: the browser's may be wrong. */
+function serverTime(res: Response): number {
+  return Date.parse(res.headers.get("Date") ?? "") || Date.now();
 }
 
 /** The error in an answer that is none of success. */
 export async function apiError(res: Response): Promise<ApiError> {
   const plain = `HTTP ${res.status} ${res.statusText}`.trim();
   try {
-    const { error } = (await res.json()) as { error: { code: string; message: string } };
-    return new ApiError(res.status, error.code, error.message || plain);
+    const { error } = (await res.json()) as { error: { code: string; message: string; field?: string } };
+    return new ApiError(res.status, error.code, error.message || plain, error.field);
   } catch {
     // A proxy between us and the server answers in its own words.
     return new ApiError(res.status, "", plain);

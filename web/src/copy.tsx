@@ -1,4 +1,5 @@
 import { useRef, useState } from "preact/hooks";
+import { w } from "./i18n/language";
 
 /** A value to be typed elsewhere, with a button that copies it. */
 export function Copyable({ label, value }: { label: string; value: string }) {
@@ -17,8 +18,8 @@ export function Copyable({ label, value }: { label: string; value: string }) {
         <span>{label}</span>
         <input ref={field} readOnly value={value} spellcheck={false} onFocus={(e) => e.currentTarget.select()} />
       </label>
-      <button type="button" onClick={copy} aria-label={`Copy: ${label}`}>
-        <span aria-live="polite">{copied ? "Copied" : "Copy"}</span>
+      <button type="button" onClick={copy} aria-label={w().copy.what(label)}>
+        <span aria-live="polite">{copied ? w().copy.copied : w().copy.copy}</span>
       </button>
     </div>
   );

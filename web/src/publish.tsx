@@ -2,6 +2,7 @@ import type { ComponentChild } from "preact";
 import { useState } from "preact/hooks";
 import { canPublish, canPublishHere, PublishAddresses } from "./addresses";
 import type { Info } from "./api";
+import { w } from "./i18n/language";
 
 const example = "live/test";
 
@@ -13,8 +14,7 @@ export function Publish({ info, onPublish }: { info: Info | undefined; onPublish
   if (!canPublish(info)) {
     return (
       <p>
-        RTMP, RTSP and WebRTC are switched off on this server (<code>rtmp.listen</code>, <code>rtsp.listen</code> and{" "}
-        <code>webrtc.listen</code> in its configuration).
+        {w().addresses.off} <code>rtmp.listen</code>, <code>rtsp.listen</code>, <code>webrtc.listen</code>
       </p>
     );
   }
@@ -22,7 +22,7 @@ export function Publish({ info, onPublish }: { info: Info | undefined; onPublish
     <>
       {canPublishHere(info) && (
         <button type="button" class="primary here" onClick={onPublish}>
-          Publish camera, screen or a test picture…
+          {w().addresses.here}
         </button>
       )}
       <PublishAddresses name={example} info={info} />

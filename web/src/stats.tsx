@@ -1,4 +1,5 @@
 import { useEffect, useRef, useState } from "preact/hooks";
+import { say, w } from "./i18n/language";
 import { smooth, type StreamClock } from "./player/latency";
 import type { Latency } from "./player/player";
 import { ahead, ranges } from "./player/spans";
@@ -25,17 +26,19 @@ export function Stats({ video, player, clock }: StatsProps) {
     const rate = frameCounter();
     let latency: number | null = null;
     const timer = setInterval(() => {
-      const v = video.current!;
+      const v = video.current;
+      // The page may be gone a moment before its timers are.
+      if (!v) return;
       const parts: string[] = [];
       const { totalVideoFrames, droppedVideoFrames } = v.getVideoPlaybackQuality();
       const fps = rate(totalVideoFrames);
-      if (v.videoWidth) parts.push(`${v.videoWidth}×${v.videoHeight}`, `${Math.round(fps)} fps`, `${droppedVideoFrames} dropped`);
+      if (v.videoWidth) parts.push(`${v.videoWidth}×${v.videoHeight}`, w().player.fps(Math.round(fps)), w().player.dropped(droppedVideoFrames));
       const measured = player.current?.latency(newest.current) ?? null;
       latency = smooth(latency, measured?.seconds ?? null);
-      if (measured && latency !== null) parts.push(`${latency.toFixed(1)} s behind${caveats[measured.by]}`);
+      if (measured && latency !== null) parts.push(w().player.behind(latency.toFixed(1)) + caveat(measured.by));
       const figures = player.current?.figures;
       if (figures) parts.push(...received(figures));
-      else parts.push(`${ahead(ranges(v.buffered), v.currentTime).toFixed(1)} s buffered`);
+      else parts.push(w().player.buffered(ahead(ranges(v.buffered), v.currentTime).toFixed(1)));
       setLine(v.readyState ? parts.join(" · ") : "");
     }, intervalMs);
     return () => clearInterval(timer);
@@ -47,14 +50,16 @@ export function Stats({ video, player, clock }: StatsProps) {
 /** What WebRTC tells beyond the other ways. */
 function received(figures: Incoming): string[] {
   const { freezes, frozen, held } = figures;
-  const parts = [...describe(figures), freezes === 1 ? "1 freeze" : `${freezes} freezes`];
-  if (frozen > 0) parts.push(`${frozen.toFixed(1)} s frozen`);
-  if (held !== null) parts.push(`${Math.round(held * 1000)} ms buffered`);
+  const parts = [...describe(figures).map(say), w().player.freezes(freezes)];
+  if (frozen > 0) parts.push(w().player.frozen(frozen.toFixed(1)));
+  if (held !== null) parts.push(w().player.bufferedMs(Math.round(held * 1000)));
   return parts;
 }
 
-// What is not in the figure.
-const caveats: Record<Latency["by"], string> = { server: "", date: " by the clock", arrival: " and the network" };
+/** What is not in the figure. */
+function caveat(by: Latency["by"]): string {
+  return { server: "", date: w().player.byClock, arrival: w().player.byArrival }[by];
+}
 
 /** Makes a function that turns a count of frames into frames per second since its last call. */
 function frameCounter(): (total: number) => number {

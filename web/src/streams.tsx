@@ -1,22 +1,30 @@
 import { useMemo } from "preact/hooks";
 import { Addresses } from "./addresses";
 import type { Info, Stream, Track } from "./api";
-import { bitrate, channels, count, decimal, duration, frameRate, protocol } from "./format";
+import { bitrate, channels, decimal, duration, frameRate, number, protocol } from "./format";
+import { say, w } from "./i18n/language";
 import { Lacks } from "./lacks";
 import { capabilities, choose, type Capabilities } from "./player/choose";
 import { verdict, type Verdict } from "./player/verdict";
+import { streamHref } from "./route";
+import { Sparkline } from "./sparkline";
+import type { Trend } from "./trends";
 import { encodeName } from "./urls";
+
+// A minute: pages with a thousand streams draw as many lines each second.
+const sparkPoints = 60;
 
 interface StreamsProps {
   streams: Stream[];
   /** The server's clock in ms. */
   now: number;
   info: Info | undefined;
+  trends: ReadonlyMap<string, Trend>;
   onPlay: (name: string) => void;
 }
 
 /** All streams as cards. */
-export function Streams({ streams, now, info, onPlay }: StreamsProps) {
+export function Streams({ streams, now, info, trends, onPlay }: StreamsProps) {
   const browser = useMemo(capabilities, []);
   return (
     <ul class="streams">
@@ -24,6 +32,12 @@ export function Streams({ streams, now, info, onPlay }: StreamsProps) {
         <li key={s.name} data-stream={s.name}>
           <Card stream={s} now={now} verdict={verdictOf(s, info, browser)} onPlay={() => onPlay(s.name)} />
           <Lacks lacks={s.left_out} />
+          <div class="more">
+            <a class="details" href={streamHref(s.name)} aria-label={w().card.detailsOf(s.name)}>
+              {w().card.details}
+            </a>
+            <Sparkline values={trends.get(s.name)?.bitrate.slice(-sparkPoints) ?? []} label={w().card.trend(bitrate(s.bitrate))} />
+          </div>
           <Addresses name={s.name} info={info} />
         </li>
       ))}
@@ -31,7 +45,7 @@ export function Streams({ streams, now, info, onPlay }: StreamsProps) {
   );
 }
 
-function verdictOf(stream: Stream, info: Info | undefined, browser: Capabilities): Verdict | null {
+export function verdictOf(stream: Stream, info: Info | undefined, browser: Capabilities): Verdict | null {
   return verdict(stream, choose(stream, browser), info?.webrtc_port === 0);
 }
 
@@ -48,38 +62,33 @@ function Card({ stream, now, verdict, onPlay }: CardProps) {
   const about = `about-${encodeName(stream.name)}`;
   const picture = [video?.width && video.height && `${video.width}×${video.height}`, video?.frame_rate && frameRate(video.frame_rate)];
   return (
-    <button type="button" class="card" onClick={onPlay} aria-label={`Play ${stream.name}`} aria-describedby={about}>
+    <button type="button" class="card" onClick={onPlay} aria-label={w().card.play(stream.name)} aria-describedby={about}>
       <span class="poster" style={{ "--hue": hue(stream.name) }}>
-        <State stream={stream} now={now} />
-        <span class="badge viewers" title={count(stream.viewers_total, "viewer")}>
-          <Eye /> {stream.viewers_total.toLocaleString("en")}
+        <StateBadge stream={stream} now={now} />
+        <span class="badge viewers" title={w().viewers(stream.viewers_total)}>
+          <Eye /> {number(stream.viewers_total)}
         </span>
         <PlaySign />
-        <span class="badge picture">{picture.filter(Boolean).join(" · ") || (stream.ready ? "audio only" : "starting")}</span>
+        <span class="badge picture">{picture.filter(Boolean).join(" · ") || (stream.ready ? w().card.audioOnly : w().card.starting)}</span>
       </span>
       <span class="about" id={about}>
         <span class="title">
           <span class="name">{stream.name}</span>
           <strong class="rate">{bitrate(stream.bitrate)}</strong>
         </span>
-        <span class="codecs">{stream.tracks.filter((t) => t.kind !== "data").map(describe).join(" · ") || "no tracks yet"}</span>
-        {verdict && (
-          <span class="verdict" data-gets={verdict.gets}>
-            <span aria-hidden="true">{signs[verdict.gets]}</span> {verdict.text}
-            {verdict.why && <span class="verdict-why">{verdict.why}</span>}
-          </span>
-        )}
+        <span class="codecs">{stream.tracks.filter((t) => t.kind !== "data").map(describe).join(" · ") || w().card.noTracks}</span>
+        {verdict && <VerdictText verdict={verdict} />}
         <span class="flow">
           {stream.publisher && (
-            <span class="chip in" title={`Published from ${stream.publisher.remote} ${stream.publisher.encoder}`.trim()}>
+            <span class="chip in" title={w().card.publishedFrom(stream.publisher.remote, stream.publisher.encoder)}>
               <span aria-hidden="true">↓</span> {protocol(stream.publisher.protocol)}
             </span>
           )}
           {Object.entries(stream.viewers)
             .filter(([, n]) => n > 0)
             .map(([id, n]) => (
-              <span key={id} class="chip out" title={`${count(n, "viewer")} by ${protocol(id)}`}>
-                <span aria-hidden="true">↑</span> {protocol(id)} {n.toLocaleString("en")}
+              <span key={id} class="chip out" title={w().viewersBy(n, protocol(id))}>
+                <span aria-hidden="true">↑</span> {protocol(id)} {number(n)}
               </span>
             ))}
         </span>
@@ -88,12 +97,22 @@ function Card({ stream, now, verdict, onPlay }: CardProps) {
   );
 }
 
+/** What browsers get by WebRTC, and what to do about it. */
+export function VerdictText({ verdict }: { verdict: Verdict }) {
+  return (
+    <span class="verdict" data-gets={verdict.gets}>
+      <span aria-hidden="true">{signs[verdict.gets]}</span> {say(verdict.text)}
+      {verdict.why && <span class="verdict-why">{say(verdict.why)}</span>}
+    </span>
+  );
+}
+
 const signs: Record<Verdict["gets"], string> = { all: "✓", less: "△", nothing: "✕" };
 
-function State({ stream, now }: { stream: Stream; now: number }) {
-  if (stream.state === "grace") return <span class="badge state grace">publisher lost</span>;
+export function StateBadge({ stream, now }: { stream: Stream; now: number }) {
+  if (stream.state === "grace") return <span class="badge state grace">{w().card.lost}</span>;
   const since = Date.parse(stream.since);
-  return <span class="badge state live">{Number.isNaN(since) ? "live" : duration((now - since) / 1000)}</span>;
+  return <span class="badge state live">{Number.isNaN(since) ? w().card.live : duration((now - since) / 1000)}</span>;
 }
 
 function describe(t: Track): string {
@@ -104,14 +123,14 @@ function describe(t: Track): string {
 }
 
 // A stream keeps its colour from visit to visit, so that it is found by eye.
-function hue(name: string): number {
+export function hue(name: string): number {
   let h = 0;
   for (const c of name) h = (Math.imul(h, 31) + c.codePointAt(0)!) >>> 0;
   // The golden angle spreads neighbouring hashes around the circle.
   return Math.round((h * 137.508) % 360);
 }
 
-function PlaySign() {
+export function PlaySign() {
   return (
     <svg class="play" viewBox="0 0 48 48" aria-hidden="true">
       <circle cx="24" cy="24" r="22" />

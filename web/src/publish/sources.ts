@@ -2,10 +2,10 @@
 
 import { testPicture } from "./test-picture";
 
-/** Where pictures and sound come from. */
-export type SourceKind = "camera" | "screen" | "test";
+export const sourceKinds = ["camera", "screen", "test"] as const;
 
-export const sourceLabels: Record<SourceKind, string> = { camera: "Camera and microphone", screen: "Screen", test: "Test picture" };
+/** Where pictures and sound come from. */
+export type SourceKind = (typeof sourceKinds)[number];
 
 /** Running pictures and sound. */
 export interface Source {

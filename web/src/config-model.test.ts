@@ -1,0 +1,58 @@
+import { describe, expect, it } from "vitest";
+import { changeText, isLong, plain, sections, yaml } from "./config-model";
+import type { ConfigKey } from "./control";
+
+const key = (name: string, more: Partial<ConfigKey> = {}): ConfigKey => ({
+  key: name,
+  type: "text",
+  value: "",
+  default: "",
+  set_by: "",
+  live: false,
+  secret: false,
+  help: "",
+  ...more,
+});
+
+const keys = [
+  key("log.level", { live: true, value: "info", help: "What is written." }),
+  key("hls.window", { live: true, set_by: "overlay", help: "Segments in a playlist." }),
+  key("log.format", { set_by: "WEIR_LOG_FORMAT" }),
+];
+const names = (search: string, show: Parameters<typeof sections>[2]) => sections(keys, search, show).map((s) => [s.name, ...s.keys.map((k) => k.key)]);
+
+describe("sections", () => {
+  it("have the keys of one name", () => expect(names("", "every")).toEqual([["log", "log.level", "log.format"], ["hls", "hls.window"]]));
+  it("show what is set", () => expect(names("", "changed")).toEqual([["hls", "hls.window"], ["log", "log.format"]]));
+  it("show what is live", () => expect(names("", "live")).toEqual([["log", "log.level"], ["hls", "hls.window"]]));
+  it.each([
+    ["playlist SEGMENTS", [["hls", "hls.window"]]],
+    ["log info", [["log", "log.level"]]],
+    ["nothing like it", []],
+  ])("are searched for %s", (search, want) => expect(names(search, "every")).toEqual(want));
+});
+
+describe("texts", () => {
+  it.each([
+    ["text", "info", "info", '"info"'],
+    ["text", '""', "", '""'],
+    ["address", '":8080"', ":8080", '":8080"'],
+    ["secret", '"a \\"b\\" # c"', 'a "b" # c', '"a \\"b\\" # c"'],
+    ["number", "6", "6", "6"],
+    ["list", '["a", b]', '["a", b]', '["a", b]'],
+  ] as const)("of type %s are typed without quotes: %s", (type, value, typed, sent) => {
+    const k = key("a.b", { type, value });
+    expect(plain(k, value)).toBe(typed);
+    expect(yaml(k, typed)).toBe(sent);
+  });
+  it("of YAML that is no JSON stay as they are", () => expect(plain(key("a"), '"\\x41"')).toBe('"\\x41"'));
+});
+
+it("groups take several lines", () => {
+  expect([key("a", { type: "groups" }), key("b", { value: "x\ny" }), key("c")].map(isLong)).toEqual([true, true, false]);
+});
+
+it("a change says what it did", () => {
+  expect(changeText({ changed: ["a.b"], restart: ["c.d", "e.f"] })).toBe("Changed: a.b. Needs a restart: c.d, e.f.");
+  expect(changeText({ changed: [], restart: [] })).toBe("Nothing has changed.");
+});

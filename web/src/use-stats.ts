@@ -1,0 +1,28 @@
+import { useCallback, useRef } from "preact/hooks";
+import { isMissing, type Api } from "./api";
+import type { Sample } from "./control";
+import { usePoll, type Polled } from "./poll";
+import { merge } from "./samples";
+
+const intervalMs = 2000;
+
+/** The server's figures of the last ten minutes, first all, then what is new; null if the server keeps none. */
+export function useStats(api: Api): Polled<Sample[] | null> {
+  const kept = useRef<Sample[]>([]);
+  const missing = useRef(false);
+  const load = useCallback(
+    async (signal: AbortSignal) => {
+      try {
+        const { now, samples } = await api.stats(kept.current.at(-1)?.at ?? "", signal);
+        kept.current = merge(kept.current, samples, now);
+        return kept.current;
+      } catch (err) {
+        missing.current = isMissing(err);
+        if (missing.current) return null;
+        throw err;
+      }
+    },
+    [api],
+  );
+  return usePoll(load, missing.current ? Infinity : intervalMs);
+}
