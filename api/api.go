@@ -40,6 +40,7 @@ type Options struct {
 	// Explainer decides for questions that only ask what would be; nil means
 	// Authorizer.
 	Explainer auth.Authorizer
+	Relay     Relay
 	// Stats returns the samples of the last minutes that came after a moment.
 	Stats func(since time.Time) []stats.Sample
 	// LogLevel is what the log shows, which the API may change.
@@ -98,6 +99,8 @@ func newEngine(o Options) *gin.Engine {
 	e.DELETE("/api/v1/sessions/:id", a.kick)
 	read("/events", a.events)
 	read("/stats", a.stats)
+	read("/pulls", a.listPulls)
+	read("/forwards", a.listForwards)
 	e.POST(explainPath, a.explain)
 	read("/config", a.getConfig)
 	read("/config/keys", a.listKeys)

@@ -27,8 +27,8 @@ func newSessionFilter(q url.Values) (f sessionFilter, field string, err error) {
 		protocol: q.Get("protocol"), stream: q.Get("stream"), user: q.Get("user"), remote: q.Get("remote"),
 		action: session.Action(q.Get("action")), state: session.State(q.Get("state")), limit: maxPage,
 	}
-	if f.action != "" && f.action != session.Publish && f.action != session.Play {
-		return f, "action", fmt.Errorf(`action must be "publish" or "play"`)
+	if f.action != "" && f.action != session.Publish && f.action != session.Play && f.action != session.Forward {
+		return f, "action", fmt.Errorf(`action must be "publish", "play" or "forward"`)
 	}
 	if f.state != "" && f.state != session.Active && f.state != session.Waiting {
 		return f, "state", fmt.Errorf(`state must be "active" or "waiting"`)

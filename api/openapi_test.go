@@ -259,6 +259,8 @@ func TestOpenAPIDescribesAnswers(t *testing.T) {
 		{method: "PATCH", path: "/api/v1/config", body: `{"changes":{"log.level":"warn"}}`, status: 428},
 		{method: "PATCH", path: "/api/v1/config", body: `{"changes":{"log.level":"warn"}}`, header: map[string]string{"If-Match": `"old"`}, status: 412},
 		{method: "POST", path: "/api/v1/config/reload", status: 200},
+		{method: "GET", path: "/api/v1/pulls", status: 200},
+		{method: "GET", path: "/api/v1/forwards", status: 200},
 		{method: "GET", path: "/api/v1/stats", status: 200},
 		{method: "GET", path: "/api/v1/stats", target: "/api/v1/stats?since=x", status: 400},
 		{method: "GET", path: "/api/v1/log", status: 200},
@@ -357,7 +359,7 @@ func TestOpenAPIKnowsEveryField(t *testing.T) {
 		"Info": Info{}, "Stream": StreamInfo{}, "Publisher": PublisherInfo{}, "Track": TrackInfo{}, "Session": SessionInfo{}, "EndedSession": EndedInfo{},
 		"Network": NetworkInfo{}, "Question": Question{}, "LogSettings": LogSettings{}, "ConfigKeys": ConfigKeys{}, "ConfigKey": config.Key{}, "ConfigChange": ConfigChange{}, "ConfigChanges": ConfigChanges{}, "Explanation": Explanation{}, "Omission": OmissionInfo{}, "Lack": LackInfo{}, "WebRTC": WebRTCInfo{},
 		"Stats": StatsInfo{}, "Sample": stats.Sample{}, "Lag": stats.Lag{},
-		"Event": event.Event{}, "Server": ServerInfo{}, "Client": ClientInfo{}, "Refusal": RefusalInfo{}, "Lost": event.Lost{}, "Step": StepInfo{},
+		"Event": event.Event{}, "Server": ServerInfo{}, "Client": ClientInfo{}, "Refusal": RefusalInfo{}, "Lost": event.Lost{}, "Step": StepInfo{}, "Relay": RelayInfo{},
 	} {
 		var fields []string
 		for _, f := range reflect.VisibleFields(reflect.TypeOf(value)) {

@@ -23,6 +23,7 @@ import (
 	"github.com/weirmedia/weir/pkg/session"
 	"github.com/weirmedia/weir/pkg/stats"
 	"github.com/weirmedia/weir/pkg/tlscert"
+	"github.com/weirmedia/weir/protocols/relay"
 	"github.com/weirmedia/weir/protocols/rtmp"
 	"github.com/weirmedia/weir/protocols/rtsp"
 	"github.com/weirmedia/weir/protocols/webrtc"
@@ -38,6 +39,8 @@ type app struct {
 	http     *httpserver.Server
 	tls      *tlscert.Provider
 	events   *events
+	idle     *idleCloser
+	relay    *relay.Service
 	auth     *auth.Switch // nil before start
 	stats    *stats.Sampler
 	registry *prometheus.Registry // of metrics; nil before start
@@ -69,9 +72,11 @@ func newApp(s *settings, log *slog.Logger) (*app, error) {
 	}
 	a.configuration = newConfiguration(a, s)
 	a.sessions = session.NewRegistry(session.Options{
-		Logger: log, MaxSessions: s.limits.MaxSessions, MaxWaiting: s.limits.MaxWaiting, MaxViewers: s.stream.maxViewers, Observer: a.events.observer(),
+		Logger: log, MaxSessions: s.limits.MaxSessions, MaxWaiting: s.limits.MaxWaiting, MaxViewers: s.stream.maxViewers,
 	})
+	a.sessions.Observe(a.events.observer())
 	a.events.watch(a.bus, a.sessions)
+	a.idle = closeIdle(a.bus, a.sessions, s.stream.idleClose)
 	a.delivery.LogTo(log)
 	a.stats = stats.Start(stats.Options{Bus: a.bus, Delivery: a.delivery, Sessions: a.sessions})
 	a.http = httpserver.New(httpserver.Options{Config: s.http, Logger: log, Sessions: a.sessions, TLS: a.tls})
@@ -114,6 +119,8 @@ func (a *app) start(s *settings) error {
 			a.rtmp, a.rtmps = s.Addr(), s.TLSAddr()
 		case *rtsp.Server:
 			a.rtsp, a.rtsps = s.Addr(), s.TLSAddr()
+		case *relay.Service:
+			a.relay = s
 		case *webrtc.Server:
 			a.webrtc = s.Addr()
 		}
@@ -131,7 +138,7 @@ func (a *app) route(s *settings, authorizer auth.Authorizer, exposition http.Han
 	a.http.Handle("/api/", api.New(api.Options{
 		Logger: a.log, Version: version, RTMPPort: port(a.rtmp), RTMPSPort: port(a.rtmps), RTSPPort: port(a.rtsp), RTSPSPort: port(a.rtsps), WebRTCPort: port(a.webrtc),
 		Streams:  a.listStreams,
-		Sessions: a.sessions, Events: a.events.hub, Authorizer: authorizer, Explainer: a.auth, Stats: a.stats.Since,
+		Sessions: a.sessions, Events: a.events.hub, Authorizer: authorizer, Explainer: a.auth, Stats: a.stats.Since, Relay: relays{a.relay},
 		Remote: a.http.Remote, LogLevel: s.logLevel, Configuration: a.configuration,
 		Loopback: a.loopback, Warnings: a.warnings,
 	}))

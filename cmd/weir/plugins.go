@@ -6,6 +6,7 @@ import (
 	"github.com/weirmedia/weir/protocols/httpflv"
 	"github.com/weirmedia/weir/protocols/httpmp4"
 	"github.com/weirmedia/weir/protocols/httpts"
+	"github.com/weirmedia/weir/protocols/relay"
 	"github.com/weirmedia/weir/protocols/rtmp"
 	"github.com/weirmedia/weir/protocols/rtsp"
 	"github.com/weirmedia/weir/protocols/webrtc"
@@ -14,6 +15,7 @@ import (
 // plugins is the table of protocols, in the order in which they start.
 func plugins() []plugin.Plugin {
 	return []plugin.Plugin{
+		{Section: "relay", New: relay.New(relayClients())}, // first, to know of all viewers
 		{Section: "rtmp", New: rtmp.New},
 		{Section: "rtsp", New: rtsp.New},
 		{Section: "httpflv", New: httpflv.New},

@@ -261,6 +261,7 @@ func (a *app) apply(s *settings, change config.Change) {
 		"stream": func() {
 			a.bus.SetLimits(s.stream.limits())
 			a.sessions.SetMaxViewers(s.stream.maxViewers)
+			a.idle.setLimit(s.stream.idleClose)
 		},
 		"delivery": func() { a.delivery.SetLimits(s.delivery.limits()) },
 		"limits":   func() { a.sessions.SetLimits(s.limits.MaxSessions, s.limits.MaxWaiting) },

@@ -110,6 +110,7 @@ func (a *app) close(timeout config.Duration) error {
 	a.ready.Store(false)
 	a.configuration.allow(false)
 	a.events.stopping()
+	a.idle.end()
 	for _, s := range a.services {
 		s.Drain()
 	}

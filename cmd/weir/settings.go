@@ -162,6 +162,7 @@ type streamSettings struct {
 	Grace          config.Duration `yaml:"grace" help:"How long a stream outlives its publisher. Viewers stay connected meanwhile and go on if it returns."`
 	Wait           config.Duration `yaml:"wait" help:"How long a player waits for a stream that is not there."`
 	PublishTimeout config.Duration `yaml:"publish_timeout" help:"A publisher that sends no frame for so long is closed. More than '0s'."`
+	IdleClose      config.Duration `yaml:"idle_close" help:"A publisher whose stream nobody has watched for so long is closed; '0s' for never. Viewers of HLS count while 'hls.sessions' is on."`
 	MaxViewers     int             `yaml:"max_viewers" help:"Viewers of one stream, those that wait for it included; '0' for as many as come. Viewers of HLS count while 'hls.sessions' is on."`
 	MaxStreams     int             `yaml:"max_streams" help:"Streams at once; at least 1."`
 	RingBytes      config.ByteSize `yaml:"ring_bytes" help:"Frames kept of one stream, at most; at least '1MiB'. A group of pictures that is larger cannot be joined at its key frame."`
@@ -175,6 +176,7 @@ type streamRule struct {
 	Grace          *config.Duration `yaml:"grace" help:"As 'stream.grace'." example:"0s"`
 	Wait           *config.Duration `yaml:"wait" help:"As 'stream.wait'." example:"1m"`
 	PublishTimeout *config.Duration `yaml:"publish_timeout" help:"As 'stream.publish_timeout'." example:"30s"`
+	IdleClose      *config.Duration `yaml:"idle_close" help:"As 'stream.idle_close'." example:"10m"`
 	MaxViewers     *int             `yaml:"max_viewers" help:"As 'stream.max_viewers'." example:"100"`
 	RingBytes      *config.ByteSize `yaml:"ring_bytes" help:"As 'stream.ring_bytes'." example:"128MiB"`
 	RingDuration   *config.Duration `yaml:"ring_duration" help:"As 'stream.ring_duration'." example:"1m"`
@@ -191,11 +193,11 @@ func (s *streamSettings) Validate() error {
 	if err := s.validate(); err != nil {
 		return err
 	}
-	return streamname.CheckRules(s.Streams, func(r streamRule) error { return s.under(r).validate() })
+	return streamname.CheckRules("streams", s.Streams, func(r streamRule) error { return s.under(r).validate() })
 }
 
 // Warnings names rules without effect.
-func (s *streamSettings) Warnings() []string { return streamname.RuleWarnings(s.Streams) }
+func (s *streamSettings) Warnings() []string { return streamname.RuleWarnings("streams", s.Streams) }
 
 // validate checks what a rule can change.
 func (s *streamSettings) validate() error {
@@ -217,6 +219,7 @@ func (s *streamSettings) under(r streamRule) *streamSettings {
 	return &streamSettings{
 		Grace: streamname.Or(r.Grace, s.Grace), Wait: streamname.Or(r.Wait, s.Wait),
 		PublishTimeout: streamname.Or(r.PublishTimeout, s.PublishTimeout),
+		IdleClose:      streamname.Or(r.IdleClose, s.IdleClose),
 		MaxViewers:     streamname.Or(r.MaxViewers, s.MaxViewers), MaxStreams: s.MaxStreams,
 		RingBytes: streamname.Or(r.RingBytes, s.RingBytes), RingDuration: streamname.Or(r.RingDuration, s.RingDuration),
 	}
@@ -239,6 +242,11 @@ func (s *streamSettings) streamLimits() bus.Limits {
 	l.Grace, l.Wait, l.PublishTimeout = time.Duration(s.Grace), time.Duration(s.Wait), time.Duration(s.PublishTimeout)
 	l.Streams, l.RingBytes, l.RingDuration = s.MaxStreams, int64(s.RingBytes), time.Duration(s.RingDuration)
 	return l
+}
+
+// idleClose is for how long a publisher stays whom nobody watches, 0 for ever.
+func (s *streamSettings) idleClose(stream string) time.Duration {
+	return time.Duration(s.of(stream).IdleClose)
 }
 
 // maxViewers is how many may watch a stream, 0 for as many as come.

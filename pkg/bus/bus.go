@@ -81,6 +81,7 @@ type Bus struct {
 type arrival struct {
 	ch    chan struct{}
 	users int
+	err   error // why it will not appear; set before ch is closed
 }
 
 // Pool returns where streams put the memory of frames that left them and that
@@ -188,7 +189,8 @@ func (b *Bus) Streams() []*Stream {
 }
 
 // Await returns the stream of that name and waits for it up to Limits.Wait. It
-// fails with a *reason.Error of StreamNotFound, or with ctx's error.
+// fails with a *reason.Error of StreamNotFound, which may come early by Despair, or
+// with ctx's error.
 func (b *Bus) Await(ctx context.Context, name string) (*Stream, error) {
 	b.mu.Lock()
 	if s := b.streams[name]; s != nil {
@@ -209,6 +211,9 @@ func (b *Bus) Await(ctx context.Context, name string) (*Stream, error) {
 	defer timer.Stop()
 	select {
 	case <-w.ch:
+		if w.err != nil {
+			return nil, w.err
+		}
 		if s := b.Stream(name); s != nil {
 			return s, nil
 		}
@@ -217,6 +222,18 @@ func (b *Bus) Await(ctx context.Context, name string) (*Stream, error) {
 		return nil, ctx.Err()
 	}
 	return nil, reason.Wrap(reason.StreamNotFound, fmt.Errorf("nobody publishes %q (waited %v)", name, wait))
+}
+
+// Despair tells those who wait for the stream of that name now that it will not
+// come, and why: their Await fails with a *reason.Error of StreamNotFound.
+func (b *Bus) Despair(name string, why error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if w := b.waiting[name]; w != nil {
+		w.err = reason.Wrap(reason.StreamNotFound, why)
+		close(w.ch)
+		delete(b.waiting, name)
+	}
 }
 
 func (b *Bus) forget(name string, w *arrival) {

@@ -186,3 +186,9 @@ func (p *Publisher) checkSilence() {
 // Close gives the stream up; its grace period begins. It may be called
 // repeatedly and after a takeover.
 func (p *Publisher) Close() { p.stream.leave(p) }
+
+// End ends the stream at once, without a grace period, if p is still the
+// publisher. Close is to be called after it all the same.
+func (p *Publisher) End(why reason.Reason) {
+	p.stream.end(why, func() bool { return p.stream.pub == p })
+}

@@ -61,7 +61,7 @@ func (w *Watch) note(s *Stream) {
 	defer w.mu.Unlock()
 	_, told := w.told[s]
 	switch {
-	case !told && s.currentState() == Ended: // or streams would pile up for a reader that does not read
+	case !told && s.State() == Ended: // or streams would pile up for a reader that does not read
 		w.queue = slices.DeleteFunc(w.queue, func(other *Stream) bool { return other == s })
 		delete(w.queued, s)
 	case !w.queued[s]:
@@ -97,7 +97,7 @@ func (w *Watch) poll() (Event, bool) {
 		s := w.queue[0]
 		w.queue = slices.Delete(w.queue, 0, 1)
 		delete(w.queued, s)
-		state := s.currentState()
+		state := s.State()
 		before, told := w.told[s]
 		switch {
 		case state == before, state == Ended && !told:
@@ -112,7 +112,8 @@ func (w *Watch) poll() (Event, bool) {
 	return Event{}, false
 }
 
-func (s *Stream) currentState() State {
+// State returns where the stream is in its life.
+func (s *Stream) State() State {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.state

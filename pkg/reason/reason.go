@@ -19,6 +19,7 @@ const (
 	Revoked      Reason = "revoked"       // what allowed it has expired or was taken away
 	TakenOver    Reason = "taken_over"    // the same publisher connected again
 	Unpublished  Reason = "unpublished"   // the publisher said that it stops
+	NoViewers    Reason = "no_viewers"    // nobody has watched for as long as is configured
 
 	// The peer's time ran out.
 	HandshakeTimeout Reason = "handshake_timeout" // handshake or first request too slow
@@ -39,6 +40,7 @@ const (
 	StreamNotFound Reason = "stream_not_found" // nobody published within the wait
 	LimitReached   Reason = "limit_reached"    // a configured limit
 	Unsupported    Reason = "unsupported"      // the format cannot express the stream
+	Loop           Reason = "loop"             // a stream that leads back to where it comes from
 
 	// Skips.
 	LagBytes Reason = "lag_bytes" // a viewer had too many bytes waiting
@@ -52,10 +54,10 @@ const (
 // All lists every reason, in no particular order of importance.
 func All() []Reason {
 	return []Reason{
-		ClientClosed, StreamEnded, Shutdown, Kicked, Revoked, TakenOver, Unpublished,
+		ClientClosed, StreamEnded, Shutdown, Kicked, Revoked, TakenOver, Unpublished, NoViewers,
 		HandshakeTimeout, PublishTimeout, Stalled,
 		BadHandshake, BadChunk, BadMessage, BadMedia, BadName, BadRequest,
-		Unauthorized, StreamBusy, StreamNotFound, LimitReached, Unsupported,
+		Unauthorized, StreamBusy, StreamNotFound, LimitReached, Unsupported, Loop,
 		LagBytes, LagTime, NetworkError, InternalError,
 	}
 }

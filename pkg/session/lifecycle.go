@@ -126,7 +126,7 @@ func (s *Session) leave(end *ending) bool {
 // left tells the observer of the end, and then Shutdown.
 func (s *Session) left(end *ending) {
 	r := s.registry
-	r.options.Observer.closed(end.End)
+	r.closed(end.End)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.leaving--

@@ -1,6 +1,8 @@
 package session
 
 import (
+	"slices"
+
 	"github.com/weirmedia/weir/pkg/reason"
 )
 
@@ -18,20 +20,34 @@ type Observer struct {
 	Refused func(Info, reason.Reason)
 }
 
-func (o *Observer) opened(s Snapshot) {
-	if o.Opened != nil {
-		o.Opened(s)
+// Observe has o told of the sessions that open, close and are refused from now on.
+func (r *Registry) Observe(o Observer) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	all := append(slices.Clone(*r.observers.Load()), o)
+	r.observers.Store(&all)
+}
+
+func (r *Registry) opened(s Snapshot) {
+	for _, o := range *r.observers.Load() {
+		if o.Opened != nil {
+			o.Opened(s)
+		}
 	}
 }
 
-func (o *Observer) closed(e End) {
-	if o.Closed != nil {
-		o.Closed(e)
+func (r *Registry) closed(e End) {
+	for _, o := range *r.observers.Load() {
+		if o.Closed != nil {
+			o.Closed(e)
+		}
 	}
 }
 
-func (o *Observer) refused(i Info, why reason.Reason) {
-	if o.Refused != nil {
-		o.Refused(i, why)
+func (r *Registry) toldRefused(i Info, why reason.Reason) {
+	for _, o := range *r.observers.Load() {
+		if o.Refused != nil {
+			o.Refused(i, why)
+		}
 	}
 }

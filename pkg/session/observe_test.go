@@ -17,8 +17,8 @@ func TestObserver(t *testing.T) {
 	const sessions = 200
 	var mu sync.Mutex
 	opened, closed := map[string]bool{}, map[string]End{}
-	var r *Registry
-	r = NewRegistry(Options{Observer: Observer{
+	r := NewRegistry(Options{})
+	r.Observe(Observer{
 		Opened: func(s Snapshot) {
 			if _, ok := r.Get(s.ID); !ok { // also: no lock is held
 				t.Errorf("%s is not there", s.ID)
@@ -39,7 +39,7 @@ func TestObserver(t *testing.T) {
 			}
 			closed[e.ID] = e
 		},
-	}})
+	})
 	var all sync.WaitGroup
 	var ids sync.Map
 	for i := range sessions {
@@ -102,11 +102,12 @@ func (t Totals) opened() (n uint64) {
 // TestObserverOfRefusals: they are told of as often as they are logged.
 func TestObserverOfRefusals(t *testing.T) {
 	told := 0
-	r := NewRegistry(Options{Observer: Observer{Refused: func(i Info, why reason.Reason) {
+	r := NewRegistry(Options{})
+	r.Observe(Observer{Refused: func(i Info, why reason.Reason) {
 		if told++; i.Stream != "live/a" || why != reason.StreamNotFound {
 			t.Errorf("%+v %s", i, why)
 		}
-	}}})
+	}})
 	for range 10 * linesPerSecond {
 		r.Refuse(Info{Protocol: "hls", Stream: "live/a"}, reason.StreamNotFound, nil)
 	}

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/weirmedia/weir/pkg/av"
@@ -24,16 +25,17 @@ type Options struct {
 	// MaxViewers returns the bound on the players of one stream, those that wait for
 	// it included, in the same way; nil for none.
 	MaxViewers func(stream string) int
-	Observer   Observer
 }
 
 // Registry lists the sessions of every protocol, limits them, ends them and
 // adds up what they moved. Its methods are safe for concurrent use. It calls
 // nobody while it holds its lock.
 type Registry struct {
-	options  Options
-	log      *slog.Logger
-	refusals *lineLimit
+	options   Options
+	node      string
+	log       *slog.Logger
+	refusals  *lineLimit
+	observers atomic.Pointer[[]Observer] // changed under mu
 
 	mu       sync.Mutex
 	sessions map[string]*Session
@@ -59,8 +61,9 @@ func NewRegistry(o Options) *Registry {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	return &Registry{
+	r := &Registry{
 		options:  o,
+		node:     newNode(),
 		log:      log,
 		refusals: newLineLimit(),
 		sessions: make(map[string]*Session),
@@ -71,6 +74,8 @@ func NewRegistry(o Options) *Registry {
 		refused:  make(map[refusalKey]uint64),
 		empty:    make(chan struct{}),
 	}
+	r.observers.Store(&[]Observer{})
+	return r
 }
 
 // Open enters a session. The registry calls kill when the session shall end
@@ -78,10 +83,13 @@ func NewRegistry(o Options) *Registry {
 // its connection and calls Session.Close. kill must not block, may be called
 // more than once, from any goroutine, and even before Open has returned.
 //
-// The error is a *reason.Error: reason.LimitReached, or reason.Shutdown once
-// Shutdown was called. A session that could not be opened is the caller's to
+// The error is a *reason.Error: reason.LimitReached, reason.Loop for what this server
+// itself relays, or reason.Shutdown once Shutdown was called. A session that could not be opened is the caller's to
 // Refuse.
 func (r *Registry) Open(info Info, kill func(reason.Reason)) (*Session, error) {
+	if err := r.checkLoop(info); err != nil {
+		return nil, err
+	}
 	s := &Session{registry: r, info: info.bounded(), since: time.Now(), kill: kill, state: Active, grant: info.grant}
 	s.samples.older.at = av.Now()
 	s.samples.newer.at = s.samples.older.at
@@ -95,7 +103,7 @@ func (r *Registry) Open(info Info, kill func(reason.Reason)) (*Session, error) {
 		slog.String("transport", s.info.Transport),
 		slog.String("agent", s.info.Agent))
 	r.log.LogAttrs(context.Background(), slog.LevelInfo, "session started", attrs...)
-	r.options.Observer.opened(opened)
+	r.opened(opened)
 	s.recheckLate(info.grant)
 	return s, nil
 }
@@ -192,7 +200,7 @@ func (r *Registry) Refuse(info Info, why reason.Reason, err error) {
 		attrs = append(attrs, slog.Uint64("suppressed", suppressed))
 	}
 	r.log.LogAttrs(context.Background(), level(why), "refused", attrs...)
-	r.options.Observer.refused(info, why)
+	r.toldRefused(info, why)
 }
 
 // level is higher for what an operator can do something about.

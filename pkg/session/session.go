@@ -24,6 +24,7 @@ type Action string
 const (
 	Publish Action = "publish"
 	Play    Action = "play"
+	Forward Action = "forward" // sends the stream elsewhere; no viewer
 )
 
 // State tells whether media flows.

@@ -177,3 +177,17 @@ func (p *Pattern) UnmarshalText(text []byte) error {
 	*p = parsed
 	return nil
 }
+
+// Example returns a name that the pattern matches, and whether it is the only
+// one. Of the zero Pattern it is empty.
+func (p Pattern) Example() (name string, only bool) {
+	only = len(p.segments) > 0
+	parts := make([]string, len(p.segments))
+	for i, s := range p.segments {
+		parts[i] = s.text
+		if s.kind != literal {
+			parts[i], only = "x", false
+		}
+	}
+	return strings.Join(parts, "/"), only
+}

@@ -16,13 +16,13 @@ type Rule interface{ scope() Scope }
 
 func (s Scope) scope() Scope { return s }
 
-func (s Scope) matches(name string) bool {
+func (s Scope) match(name string) (captures map[string]string, ok bool) {
 	for _, p := range s.Streams {
-		if _, ok := p.Match(name); ok {
-			return true
+		if captures, ok = p.Match(name); ok {
+			return captures, true
 		}
 	}
-	return false
+	return nil, false
 }
 
 func (s Scope) covers(q Pattern) bool {
@@ -37,12 +37,19 @@ func (s Scope) covers(q Pattern) bool {
 // RuleFor returns the first rule that is for the stream of that name, and the
 // zero rule if none is.
 func RuleFor[R Rule](rules []R, name string) (rule R) {
+	rule, _, _ = MatchRule(rules, name)
+	return rule
+}
+
+// MatchRule does what RuleFor does, and tells what the pattern that matches
+// captures, and whether there is one.
+func MatchRule[R Rule](rules []R, name string) (rule R, captures map[string]string, ok bool) {
 	for _, r := range rules {
-		if r.scope().matches(name) {
-			return r
+		if captures, ok = r.scope().match(name); ok {
+			return r, captures, true
 		}
 	}
-	return rule
+	return rule, nil, false
 }
 
 // Or returns what a rule sets, or what counts for all streams if it leaves that
@@ -54,36 +61,36 @@ func Or[T any](set *T, all T) T {
 	return *set
 }
 
-// CheckRules returns the first error of the rules, which are the key "streams" of
-// a section: a rule without patterns, or what check, whose errors start with a key,
-// finds wrong with one.
-func CheckRules[R Rule](rules []R, check func(R) error) error {
+// CheckRules returns the first error of the rules, which are a key of a section,
+// such as "streams": a rule without patterns, or what check, whose errors start with
+// a key, finds wrong with one.
+func CheckRules[R Rule](key string, rules []R, check func(R) error) error {
 	for i, r := range rules {
 		if len(r.scope().Streams) == 0 {
-			return fmt.Errorf("streams[%d].streams: needs at least one pattern", i)
+			return fmt.Errorf("%s[%d].streams: needs at least one pattern", key, i)
 		}
 		if err := check(r); err != nil {
-			return fmt.Errorf("streams[%d].%w", i, err)
+			return fmt.Errorf("%s[%d].%w", key, i, err)
 		}
 	}
 	return nil
 }
 
-// RuleWarnings names the patterns of the rules, which are the key "streams" of a
-// section, that have no effect, because patterns before them match all that they
+// RuleWarnings names the patterns of the rules, which are a key of a section, that
+// have no effect, because patterns before them match all that they
 // match.
-func RuleWarnings[R Rule](rules []R) []string {
+func RuleWarnings[R Rule](key string, rules []R) []string {
 	var all []string
 	for i, r := range rules {
 		patterns := r.scope().Streams
 		for j, p := range patterns {
 			if before := (Scope{patterns[:j]}); before.covers(p) {
-				all = append(all, fmt.Sprintf("streams[%d].streams[%d]: %q has no effect, a pattern before it matches the same", i, j, p))
+				all = append(all, fmt.Sprintf("%s[%d].streams[%d]: %q has no effect, a pattern before it matches the same", key, i, j, p))
 				continue
 			}
 			for earlier, other := range rules[:i] {
 				if other.scope().covers(p) {
-					all = append(all, fmt.Sprintf("streams[%d].streams[%d]: %q has no effect, streams[%d] matches the same first", i, j, p, earlier))
+					all = append(all, fmt.Sprintf("%s[%d].streams[%d]: %q has no effect, %s[%d] matches the same first", key, i, j, p, key, earlier))
 					break
 				}
 			}

@@ -60,7 +60,7 @@ func TestCheckRules(t *testing.T) {
 		{[][]string{{"a"}, {"b"}}, "streams[1].window: must not be 1"},
 	} {
 		got := ""
-		if err := streamname.CheckRules(rules(t, test.patterns...), check); err != nil {
+		if err := streamname.CheckRules("streams", rules(t, test.patterns...), check); err != nil {
 			got = err.Error()
 		}
 		if got != test.want {
@@ -85,7 +85,7 @@ func TestRuleWarnings(t *testing.T) {
 		{"captures are wildcards", [][]string{{"{app}/{key}"}, {"live/*"}}, []string{`streams[1].streams[0]: "live/*" has no effect, streams[0] matches the same first`}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			if got := streamname.RuleWarnings(rules(t, test.patterns...)); !slices.Equal(got, test.want) {
+			if got := streamname.RuleWarnings("streams", rules(t, test.patterns...)); !slices.Equal(got, test.want) {
 				t.Errorf("got %s, want %s", fmt.Sprintf("%q", got), fmt.Sprintf("%q", test.want))
 			}
 		})

@@ -72,3 +72,9 @@ func (c *Client) ReadTag() (flv.Tag, error) {
 // Close ends the connection. A ReadTag that waits returns. The error is always
 // nil.
 func (c *Client) Close() error { return c.stream.Close() }
+
+// CheckURL returns nil if Play can use rawURL. The error repeats no credentials.
+func CheckURL(rawURL string) error {
+	_, _, err := httpplay.NewRequest(rawURL, ClientOptions{})
+	return err
+}

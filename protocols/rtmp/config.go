@@ -106,11 +106,11 @@ func (c *Config) Validate() error {
 	case c.MaxChunkStreams < 8:
 		return fmt.Errorf("max_chunk_streams: must be at least 8, as encoders use so many, is %d", c.MaxChunkStreams)
 	}
-	return streamname.CheckRules(c.Streams, func(Rule) error { return nil })
+	return streamname.CheckRules("streams", c.Streams, func(Rule) error { return nil })
 }
 
 // Warnings names rules without effect.
-func (c *Config) Warnings() []string { return streamname.RuleWarnings(c.Streams) }
+func (c *Config) Warnings() []string { return streamname.RuleWarnings("streams", c.Streams) }
 
 // audio is how players of a stream get their audio whose stream key does not say
 // it.

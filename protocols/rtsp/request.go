@@ -174,7 +174,7 @@ func answer(why reason.Reason, err error) *base.Response {
 	switch why {
 	case reason.Unauthorized:
 		status = base.StatusForbidden
-	case reason.BadName, reason.BadRequest, reason.BadMessage:
+	case reason.BadName, reason.BadRequest, reason.BadMessage, reason.Loop:
 		status = base.StatusBadRequest
 	case reason.StreamNotFound, reason.StreamEnded:
 		status = base.StatusNotFound

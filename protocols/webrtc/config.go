@@ -144,11 +144,11 @@ func (c *Config) Validate() error {
 			return fmt.Errorf("ice_servers[%d]: %w", i, err)
 		}
 	}
-	return streamname.CheckRules(c.Streams, func(r Rule) error { return c.settings(r).validate() })
+	return streamname.CheckRules("streams", c.Streams, func(r Rule) error { return c.settings(r).validate() })
 }
 
 // Warnings names rules without effect.
-func (c *Config) Warnings() []string { return streamname.RuleWarnings(c.Streams) }
+func (c *Config) Warnings() []string { return streamname.RuleWarnings("streams", c.Streams) }
 
 // settings are those of one stream.
 type settings struct{ keyframeInterval, maxLag config.Duration }

@@ -28,10 +28,13 @@ export interface Publisher {
   encoder: string;
 }
 
+/** What a session does with its stream. */
+export type Action = "publish" | "play" | "forward";
+
 /** A track that the publisher had and that cannot be used, or that a protocol does not carry to its viewers. */
 export interface Lack {
   protocol: string;
-  action: "publish" | "play";
+  action: Action;
   kind: Track["kind"];
   codec: string;
   why: string;

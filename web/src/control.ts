@@ -1,6 +1,6 @@
 // What the API tells beyond streams: sessions, statistics, configuration, events.
 
-import type { Lack } from "./api";
+import type { Action, Lack } from "./api";
 
 /** Something that happened to a session. */
 export interface Moment {
@@ -15,7 +15,7 @@ export interface Moment {
 export interface Session {
   id: string;
   protocol: string;
-  action: "publish" | "play";
+  action: Action;
   stream: string;
   remote: string;
   /** Empty if anonymous. */

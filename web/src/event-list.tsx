@@ -1,4 +1,4 @@
-import type { Track } from "./api";
+import type { Action, Track } from "./api";
 import { changeText } from "./config-model";
 import type { ServerEvent } from "./control";
 import { clock, duration, protocol, reason } from "./format";
@@ -67,7 +67,7 @@ export function summary({ type, data }: ServerEvent): string {
   if (type === "server.reloaded") return changeText({ changed: list("changed"), restart: list("restart") });
   const who = (text("protocol") && protocol(text("protocol"))) || "";
   const parts = [who, text("remote"), text("user")];
-  if (type.startsWith("session.")) parts.splice(1, 0, text("action") === "publish" ? w().session.publish : w().session.play);
+  if (type.startsWith("session.")) parts.splice(1, 0, w().session[text("action") as Action] ?? "");
   if (type === "session.closed") parts.push(reason(text("reason")), duration(count("duration_s")));
   if (type === "session.refused") parts.push(reason(text("reason")));
   const publisher = data.publisher as { protocol?: string; remote?: string } | null | undefined;

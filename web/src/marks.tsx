@@ -1,3 +1,4 @@
+import type { Action } from "./api";
 // Small pictures that stand for words, always beside them or with them in a label.
 
 import { protocol } from "./format";
@@ -5,7 +6,7 @@ import { w } from "./i18n/language";
 import { streamHref } from "./route";
 
 /** The protocol and direction of a session. */
-export function ProtocolChip({ id, action }: { id: string; action: "publish" | "play" }) {
+export function ProtocolChip({ id, action }: { id: string; action: Action }) {
   return (
     <span class={action === "publish" ? "chip in" : "chip out"} title={w().session[action]}>
       <span aria-hidden="true">{action === "publish" ? "↓" : "↑"}</span>

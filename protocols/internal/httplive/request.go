@@ -40,6 +40,8 @@ func WriteError(w http.ResponseWriter, err error) {
 		status = http.StatusServiceUnavailable
 	case reason.Unsupported:
 		status = http.StatusUnsupportedMediaType
+	case reason.Loop:
+		status = http.StatusLoopDetected
 	case reason.Revoked:
 		status = http.StatusForbidden
 	case reason.Unauthorized:

@@ -1,0 +1,128 @@
+package relay
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/url"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/weirmedia/weir/remux/flv"
+)
+
+const fileScheme = "file"
+
+// Files is the Client of "file:PATH" and "file:///PATH": an FLV file that is
+// played at its own pace, over and over.
+type Files struct{}
+
+// Check implements Client.
+func (Files) Check(rawURL string) error {
+	_, err := filePath(rawURL)
+	return err
+}
+
+func filePath(rawURL string) (string, error) {
+	u, err := url.Parse(rawURL)
+	if err != nil {
+		return "", errors.New("it is no URL")
+	}
+	path := u.Path
+	if path == "" {
+		if path, err = url.PathUnescape(u.Opaque); err != nil {
+			return "", errors.New("its path is badly escaped")
+		}
+	}
+	switch {
+	case u.Host != "":
+		return "", fmt.Errorf("a file has no host: write file:%s or file://%s", path, path)
+	case !strings.HasSuffix(path, ".flv"):
+		return "", errors.New("only files that end in .flv can be played")
+	}
+	return path, nil
+}
+
+// Open implements Client.
+func (Files) Open(_ context.Context, rawURL string, _ Options) (Source, error) {
+	path, err := filePath(rawURL)
+	if err != nil {
+		return nil, err
+	}
+	f, err := os.Open(path) //nolint:gosec // the operator names it
+	if err != nil {
+		return nil, err
+	}
+	return Tags(&fileLoop{file: f, reader: flv.NewReader(f), begin: time.Now(), closed: make(chan struct{})}), nil
+}
+
+// fileLoop reads the tags of a file when they are due.
+type fileLoop struct {
+	file   *os.File
+	reader *flv.Reader
+	begin  time.Time
+	offset uint64 // ms by which the present round is later than the first
+	newest uint64 // ms, in the round
+	step   uint64 // ms between the two newest tags with different times
+	media  bool   // the round had audio or video
+
+	close  sync.Once
+	closed chan struct{}
+}
+
+// ReadTag implements TagReader.
+func (l *fileLoop) ReadTag() (flv.Tag, error) {
+	tag, err := l.reader.Next()
+	if errors.Is(err, io.EOF) {
+		if err = l.rewind(); err == nil {
+			tag, err = l.reader.Next()
+		}
+	}
+	if err != nil {
+		return tag, err
+	}
+	at := uint64(tag.Timestamp)
+	if at > l.newest {
+		l.step, l.newest = at-l.newest, at
+	}
+	l.media = l.media || tag.Type == flv.VideoTag || tag.Type == flv.AudioTag
+	at += l.offset
+	tag.Timestamp = uint32(at) //nolint:gosec // modulo 2^32, as in FLV
+	return tag, l.sleep(time.Until(l.begin.Add(time.Duration(at) * time.Millisecond)))
+}
+
+// rewind begins the next round, right after the last.
+func (l *fileLoop) rewind() error {
+	if !l.media || l.newest == 0 {
+		return errors.New("the file has neither pictures nor sound that move on")
+	}
+	if _, err := l.file.Seek(0, io.SeekStart); err != nil {
+		return err
+	}
+	l.offset += l.newest + l.step
+	l.newest, l.media, l.reader = 0, false, flv.NewReader(l.file)
+	return nil
+}
+
+func (l *fileLoop) sleep(d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-l.closed:
+		return os.ErrClosed
+	}
+}
+
+// Close implements TagReader.
+func (l *fileLoop) Close() error {
+	l.close.Do(func() {
+		close(l.closed)
+		_ = l.file.Close() // it was read only
+	})
+	return nil
+}

@@ -1,0 +1,213 @@
+package relay
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"math/rand/v2"
+	"time"
+
+	"github.com/weirmedia/weir/pkg/reason"
+	"github.com/weirmedia/weir/pkg/session"
+)
+
+// pull fetches one stream, from one source at a time.
+type pull struct {
+	service *Service
+	name    string
+	order   pullOrder
+	unfit   error // why the order cannot be carried out
+	next    int   // of the sources: the one to try
+
+	// Guarded by service.mu.
+	status Status
+	ctx    context.Context // of what runs now
+	cancel context.CancelCauseFunc
+	idle   *time.Timer // until nobody has watched for long enough; nil if somebody does
+	busy   bool        // it Failed since somebody else publishes the stream
+}
+
+// newPull returns a pull that is wanted. The caller locks the service.
+func newPull(s *Service, name string, order pullOrder, unfit error) *pull {
+	p := &pull{service: s, name: name, order: order, unfit: unfit}
+	p.status = Status{Stream: name, Mode: order.mode, State: Connecting, Since: time.Now()}
+	p.renew()
+	return p
+}
+
+// renew makes the pull go on until it is cancelled again. The caller locks the
+// service.
+func (p *pull) renew() {
+	p.ctx, p.cancel = context.WithCancelCause(context.Background())
+}
+
+// idleSoon ends the pull unless somebody watches soon. The caller locks the service.
+func (p *pull) idleSoon() {
+	if p.order.mode == Always || p.idle != nil {
+		return
+	}
+	p.idle = time.AfterFunc(p.order.closeAfter, p.close)
+}
+
+// wanted undoes idleSoon. The caller locks the service.
+func (p *pull) wanted() {
+	if p.idle != nil {
+		p.idle.Stop()
+		p.idle = nil
+	}
+	if p.status.State == Failed {
+		p.cancel(nil) // run begins anew
+	}
+}
+
+// close ends the pull if still nobody watches.
+func (p *pull) close() {
+	s := p.service
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.viewers[p.name] == 0 {
+		p.cancel(errIdle)
+	}
+}
+
+// run fetches until nobody wants the stream. That decision and the removal of the
+// pull are one step, so that a stream is never fetched twice at once.
+func (p *pull) run() {
+	for {
+		p.keepUp()
+		if !p.goesOn() {
+			return
+		}
+	}
+}
+
+// goesOn decides whether the pull begins anew, and removes it if not.
+func (p *pull) goesOn() bool {
+	s := p.service
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	order, ok, unfit := s.config.pullOrder(p.name)
+	if ok && !s.drained && (order.mode == Always || s.viewers[p.name] > 0 && !s.live(p.name)) {
+		p.renew()
+		p.order, p.unfit, p.status.Mode = order, unfit, order.mode
+		p.status.State, p.next, p.busy = Connecting, 0, false
+		return true
+	}
+	if p.idle != nil {
+		p.idle.Stop()
+	}
+	p.cancel(nil)
+	delete(s.pulls, p.name)
+	return false
+}
+
+// keepUp fetches from one source after the other until the pull is cancelled, or
+// has failed as often as it may.
+func (p *pull) keepUp() {
+	if p.unfit != nil {
+		p.giveUp(p.unfit)
+		return
+	}
+	failures, rounds, delay := 0, 0, p.order.minDelay
+	for p.ctx.Err() == nil {
+		began := time.Now()
+		err := p.fetch(p.order.sources[p.next])
+		if p.ctx.Err() != nil {
+			return
+		}
+		p.failed(err)
+		p.next = (p.next + 1) % len(p.order.sources)
+		if time.Since(began) >= p.order.maxDelay {
+			failures, rounds, delay = 0, 0, p.order.minDelay
+		}
+		if failures++; failures%len(p.order.sources) != 0 {
+			continue
+		}
+		p.service.host.Bus.Despair(p.name, err)
+		if rounds++; p.order.retry > 0 && rounds > p.order.retry || errors.Is(err, errBusy) {
+			p.giveUp(err)
+			return
+		}
+		p.wait(delay - rand.N(delay/2+1)) //nolint:gosec // spreading clients needs no secrecy
+		delay = min(2*delay, p.order.maxDelay)
+	}
+}
+
+// wait waits for the next try.
+func (p *pull) wait(d time.Duration) {
+	p.set(func(i *Status) { i.waiting(d) })
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-p.ctx.Done():
+	}
+}
+
+// giveUp waits until the pull is cancelled, which a new viewer does too.
+func (p *pull) giveUp(err error) {
+	p.service.host.Bus.Despair(p.name, err)
+	p.set(func(i *Status) {
+		i.State, p.busy = Failed, errors.Is(err, errBusy)
+		if i.Error == "" {
+			i.failed(err)
+		}
+	})
+	<-p.ctx.Done()
+}
+
+// failed notes why a source brings nothing any more.
+func (p *pull) failed(err error) {
+	p.set(func(i *Status) { i.failed(err) })
+	p.service.metrics.failures.WithLabelValues(string(reason.Of(err, reason.NetworkError))).Inc()
+	p.service.host.Log.Warn("pull failed", slog.String("stream", p.name),
+		slog.String("source", p.order.sources[p.next].shown), slog.String("error", err.Error()))
+}
+
+func (p *pull) set(change func(*Status)) {
+	p.service.mu.Lock()
+	defer p.service.mu.Unlock()
+	change(&p.status)
+}
+
+// fetch fetches from one source and returns why that ended; never nil.
+func (p *pull) fetch(from address) error {
+	ctx, cancel := context.WithCancelCause(p.ctx)
+	defer cancel(nil)
+	p.set(func(i *Status) { i.connecting(from.shown) })
+	p.service.metrics.attempts.Inc()
+	source, err := p.open(ctx, from)
+	if err != nil {
+		return err
+	}
+	f := &feed{pull: p, from: from, source: source, cancel: cancel}
+	unhook := context.AfterFunc(ctx, func() { _ = source.Close() }) // Read then says so
+	defer unhook()
+	silence := time.AfterFunc(p.order.timeout, func() { cancel(errSilent) })
+	defer silence.Stop()
+	err = f.copy(func() { silence.Reset(p.order.timeout) })
+	if cause := context.Cause(ctx); cause != nil {
+		err = cause
+	}
+	f.end(err)
+	_ = source.Close() // it has told all it had to say
+	if errors.Is(err, io.EOF) {
+		return errors.New("the source has ended the stream")
+	}
+	return err
+}
+
+func (p *pull) open(ctx context.Context, from address) (Source, error) {
+	timeout := p.order.timeout
+	ctx, cancel := context.WithTimeoutCause(ctx, timeout, fmt.Errorf("the source did not answer within %v", timeout))
+	defer cancel()
+	o := p.order.options
+	o.Via = p.service.via(p.name, session.Play)
+	source, err := p.service.clients[from.scheme].Open(ctx, from.url, o)
+	if err != nil && ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
+	return source, err
+}

@@ -1,0 +1,258 @@
+// Package relay fetches streams from elsewhere, on demand, as long as somebody
+// watches, or always; and it sends streams elsewhere while they are published. A
+// stream that is fetched is one like any other.
+//
+// The package knows no protocol. It is given a Client for each scheme of URL.
+package relay
+
+import (
+	"context"
+	"log/slog"
+	"reflect"
+	"slices"
+	"sync"
+
+	"github.com/weirmedia/weir/pkg/bus"
+	"github.com/weirmedia/weir/pkg/plugin"
+	"github.com/weirmedia/weir/pkg/session"
+	"github.com/weirmedia/weir/pkg/streamname"
+)
+
+// Service fetches what its configuration names. Its methods are safe for
+// concurrent use.
+type Service struct {
+	host    *plugin.Host
+	clients Clients
+	metrics *metrics
+	watch   *bus.Watch
+	stop    context.CancelFunc
+	running sync.WaitGroup
+
+	mu       sync.Mutex
+	config   *Config
+	viewers  map[string]int // sessions that play or wait, by stream
+	pulls    map[string]*pull
+	forwards map[forwardKey]*forward
+	relayed  map[string]session.Snapshot // sessions that come from other servers, by id
+	drained  bool
+}
+
+var _ plugin.Service = (*Service)(nil)
+
+func newService(c *Config, clients Clients, h *plugin.Host) *Service {
+	ctx, stop := context.WithCancel(context.Background())
+	s := &Service{
+		host: h, clients: clients, config: c, watch: h.Bus.Watch(), stop: stop,
+		viewers: make(map[string]int), pulls: make(map[string]*pull), forwards: make(map[forwardKey]*forward),
+		relayed: make(map[string]session.Snapshot),
+	}
+	s.metrics = newMetrics(s, h.Metrics)
+	h.Sessions.Observe(session.Observer{Opened: s.opened, Closed: s.closed})
+	s.running.Go(func() { s.follow(ctx) })
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.beginAlways()
+	return s
+}
+
+// beginAlways begins the pulls that need no viewer. The caller locks.
+func (s *Service) beginAlways() {
+	for _, r := range s.config.Pulls {
+		if name := r.Streams[0].String(); streamname.Or(r.Mode, OnDemand) == Always && s.pulls[name] == nil {
+			s.begin(name)
+		}
+	}
+}
+
+// Reconfigure implements plugin.Reconfigurer.
+func (s *Service) Reconfigure(next plugin.Config) {
+	streams := s.host.Bus.Streams()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.config = next.(*Config)
+	for name, p := range s.pulls {
+		if order, _, _ := s.config.pullOrder(name); !reflect.DeepEqual(order, p.order) {
+			p.cancel(errChanged) // run looks at the new order
+		}
+	}
+	for key, f := range s.forwards {
+		if order, ok := s.config.forwardTo(key); !ok || order != f.order {
+			f.cancel(errChanged)
+		}
+	}
+	s.beginAlways()
+	for _, stream := range streams {
+		if stream.State() == bus.Live {
+			s.forward(stream.Name())
+		}
+		s.demand(stream.Name())
+	}
+}
+
+// follow notes streams that get a publisher or lose it.
+func (s *Service) follow(ctx context.Context) {
+	defer s.watch.Close()
+	for {
+		e, err := s.watch.Next(ctx)
+		if err != nil {
+			return
+		}
+		s.mu.Lock()
+		if e.State == bus.Live {
+			s.forward(e.Stream.Name())
+		} else {
+			s.freed(e.Stream.Name())
+		}
+		s.mu.Unlock()
+	}
+}
+
+// freed takes note that nobody publishes a stream any more. The caller locks.
+func (s *Service) freed(name string) {
+	if p := s.pulls[name]; p != nil && p.busy {
+		p.cancel(nil) // run begins anew
+	}
+	s.demand(name)
+	for key, f := range s.forwards {
+		if key.stream == name && f.status.State == Failed {
+			f.cancel(nil) // the next publisher may fare better
+		}
+	}
+}
+
+// opened is told of each session that begins.
+func (s *Service) opened(o session.Snapshot) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if o.Via() != nil {
+		s.relayed[o.ID] = o
+	}
+	if o.Action == session.Play {
+		s.viewers[o.Stream]++
+		s.demand(o.Stream)
+	}
+}
+
+// closed is told of each session that ends.
+func (s *Service) closed(e session.End) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.relayed, e.ID)
+	if e.Action != session.Play {
+		return
+	}
+	if s.viewers[e.Stream]--; s.viewers[e.Stream] > 0 {
+		return
+	}
+	delete(s.viewers, e.Stream)
+	if p := s.pulls[e.Stream]; p != nil {
+		p.idleSoon()
+	}
+}
+
+// demand begins a pull if somebody watches a stream that nobody else publishes.
+// The caller locks.
+func (s *Service) demand(name string) {
+	if s.viewers[name] == 0 {
+		return
+	}
+	if p := s.pulls[name]; p != nil {
+		p.wanted()
+		return
+	}
+	if !s.live(name) {
+		s.begin(name)
+	}
+}
+
+func (s *Service) live(name string) bool {
+	stream := s.host.Bus.Stream(name)
+	return stream != nil && stream.State() == bus.Live
+}
+
+// begin begins a pull if there is a rule for the stream. The caller locks.
+func (s *Service) begin(name string) {
+	order, ok, err := s.config.pullOrder(name)
+	if !ok || s.drained {
+		return
+	}
+	p := newPull(s, name, order, err)
+	s.pulls[name] = p
+	s.running.Go(p.run)
+}
+
+// forward begins to send a stream that is live to where its rule says. The caller
+// locks.
+func (s *Service) forward(name string) {
+	order, ok, err := s.config.forwardOrders(name)
+	if !ok || s.drained {
+		return
+	}
+	if err != nil {
+		s.host.Log.Warn("forward failed", slog.String("stream", name), slog.String("error", err.Error()))
+		return
+	}
+	for _, to := range order.targets {
+		key := forwardKey{name, to.url}
+		if s.forwards[key] != nil {
+			continue
+		}
+		f := newForward(s, key, to, order.forwardOrder)
+		s.forwards[key] = f
+		s.running.Go(f.run)
+	}
+}
+
+// via returns the servers through which those are that watch or publish a stream,
+// and this one.
+func (s *Service) via(name string, action session.Action) []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	nodes := []string{s.host.Sessions.Node()}
+	for _, o := range s.relayed {
+		if o.Stream == name && o.Action == action {
+			nodes = append(nodes, o.Via()...)
+		}
+	}
+	slices.Sort(nodes)
+	return slices.Compact(nodes)
+}
+
+// Drain implements plugin.Service: what is fetched ends, and nothing begins.
+func (s *Service) Drain() {
+	s.stop()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.drained = true
+	for _, p := range s.pulls {
+		p.cancel(errStopping)
+	}
+	for _, f := range s.forwards {
+		f.cancel(errStopping)
+	}
+}
+
+// Close implements plugin.Service.
+func (s *Service) Close(ctx context.Context) error { return plugin.Wait(ctx, &s.running) }
+
+// Pulls returns what is fetched now, in no order.
+func (s *Service) Pulls() []Status {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	out := make([]Status, 0, len(s.pulls))
+	for _, p := range s.pulls {
+		out = append(out, p.status.shown())
+	}
+	return out
+}
+
+// Forwards returns what is sent elsewhere now, in no order.
+func (s *Service) Forwards() []Status {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	out := make([]Status, 0, len(s.forwards))
+	for _, f := range s.forwards {
+		out = append(out, f.status.shown())
+	}
+	return out
+}
