@@ -15,7 +15,7 @@ import (
 func TestFullRefusedClients(t *testing.T) {
 	t.Parallel()
 	rtsp := freeport.Address(t)
-	s := startServer(t, settings{"auth.url_keys": "[" + urlKey + "]", "rtsp.listen": rtsp})
+	s := startServer(t, settings{"auth.url_keys": "[" + urlKey + "]", "rtsp.listen": rtsp, "rtsp.udp_listen": "off"})
 	for _, c := range []struct {
 		name, says string
 		args       []string

@@ -28,7 +28,7 @@ func signed(action auth.Action, stream string, length time.Duration) string {
 func TestFullSignedURLs(t *testing.T) {
 	t.Parallel()
 	rtsp := freeport.Address(t)
-	s := startServer(t, settings{"auth.url_keys": "[" + urlKey + "]", "rtsp.listen": rtsp, "stream.wait": "1s"})
+	s := startServer(t, settings{"auth.url_keys": "[" + urlKey + "]", "rtsp.listen": rtsp, "rtsp.udp_listen": "off", "stream.wait": "1s"})
 	play := func(url string) *process {
 		return start(t, time.Minute, nil, "ffmpeg", "-nostdin", "-v", "error", "-i", url, "-c", "copy", "-f", "null", "-")
 	}
