@@ -96,8 +96,9 @@ func New(limits Limits) *Bus {
 	return b
 }
 
-// SetLimits changes the limits for what begins from now on: RingBytes, RingDuration and
-// Linger for streams, the others for each wait. Nothing that is there has to go.
+// SetLimits changes the limits for what begins from now on: Settle, RingBytes,
+// RingDuration and Linger for streams, the others for each wait. Nothing that is there
+// has to go.
 func (b *Bus) SetLimits(limits Limits) { b.limits.Store(&limits) }
 
 // Claim says who wants to publish.

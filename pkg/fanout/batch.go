@@ -28,7 +28,8 @@ type rhythm struct {
 // due returns when the viewers of a group with rhythm r are to be served; what
 // is not after now means at once.
 func (l *loop) due(r *rhythm, now int64) int64 {
-	switch interval := int64(l.limits.Load().Interval); {
+	limits := l.limits.Load()
+	switch interval := int64(limits.Interval); {
 	case interval > 0:
 		return r.passed + interval
 	case !l.load.Batching():
@@ -36,7 +37,7 @@ func (l *loop) due(r *rhythm, now int64) int64 {
 	}
 	due := r.Due(now)
 	if share := l.load.Share(); share > spreadAt {
-		spread := (share - spreadAt) / (1 - spreadAt) * float64(l.limits.Load().MaxInterval)
+		spread := (share - spreadAt) / (1 - spreadAt) * float64(limits.MaxInterval)
 		due = max(due, r.passed+int64(spread))
 	}
 	return due

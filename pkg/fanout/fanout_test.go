@@ -402,6 +402,34 @@ func TestSetLimits(t *testing.T) {
 	c.expectClosed(t, reason.Stalled)
 }
 
+// TestSetLimitsOfPumpedViewer: for those that a goroutine drives frames are kept for
+// as long as they may fall behind.
+func TestSetLimitsOfPumpedViewer(t *testing.T) {
+	limits := DefaultLimits()
+	limits.LagTime = time.Nanosecond
+	r := newRig(t, limits)
+	r.frame(true, 10)
+	near, far := net.Pipe()
+	c := r.serve(near, far, ViewerOptions{})
+	r.play(c, av.Selection{})
+	c.expect(t, got{tag: 'P', number: 1}, got{tag: 'K', number: 1})
+	held := func() uint64 { return r.bus.Stream("live/test").Info().RingFrames }
+	r.frame(true, 10)
+	c.expect(t, got{tag: 'K', number: 2})
+	if n := held(); n != 1 {
+		t.Fatalf("%d frames are held, want the newest alone", n)
+	}
+	limits.LagTime = time.Hour
+	r.delivery.SetLimits(limits)
+	for n := range uint64(5) {
+		r.frame(true, 10)
+		c.expect(t, got{tag: 'K', number: 3 + n})
+	}
+	if n := held(); n < 4 {
+		t.Errorf("%d frames are held", n)
+	}
+}
+
 func TestViewerThatTakesNothingIsClosed(t *testing.T) {
 	limits := DefaultLimits()
 	limits.StallTimeout = 50 * time.Millisecond

@@ -2,6 +2,7 @@ package fanout
 
 import (
 	"sync/atomic"
+	"time"
 
 	"github.com/weirmedia/weir/pkg/bus"
 )
@@ -14,8 +15,9 @@ type pump struct {
 	signal chan struct{}
 	live   *atomic.Int64
 	log    *Log // that it is woken by
-	// follower is of log's view; nil if log is.
+	// follower is of log's view and asks for this window; nil if log is.
 	follower *bus.Follower
+	window   time.Duration
 }
 
 var (
@@ -49,6 +51,7 @@ func (p *pump) run() {
 			p.listen()
 			continue
 		}
+		p.retain()
 		if len(b) == 0 {
 			if v.leaving != "" {
 				v.finish(v.leaving, v.cause)
@@ -94,7 +97,16 @@ func (p *pump) pull() edge {
 func (p *pump) listen() {
 	p.unfollow()
 	if p.log = p.viewer.cursor.log; p.log != nil {
-		p.follower = p.log.view.Follow(p, p.viewer.limits.Load().LagTime)
+		p.window = p.viewer.limits.Load().LagTime
+		p.follower = p.log.view.Follow(p, p.window)
+	}
+}
+
+// retain has frames kept for as long as the viewer may fall behind now.
+func (p *pump) retain() {
+	if window := p.viewer.limits.Load().LagTime; p.follower != nil && window != p.window {
+		p.window = window
+		p.follower.Retain(window)
 	}
 }
 

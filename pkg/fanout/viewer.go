@@ -410,11 +410,11 @@ func (v *Viewer) sent(n int, e *edge, recent []mark, lag *LagCounts) {
 			c.version = version
 		}
 	}
-	v.session.Counters().FramesOut.Add(frames)
 	if frames > 0 && !c.began {
 		c.began = true
 		v.session.FrameKnown()
 	}
+	v.session.Counters().FramesOut.Add(frames)
 }
 
 // finish gives everything back and tells the owner. It is called once, by the

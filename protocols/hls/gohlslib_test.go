@@ -8,6 +8,8 @@ import (
 
 	"github.com/bluenviron/gohlslib/v2"
 	"github.com/bluenviron/gohlslib/v2/pkg/codecs"
+
+	"github.com/weirmedia/weir/protocols/hls/segment"
 )
 
 // heard is what a client got of one track.
@@ -70,9 +72,9 @@ func watch(t *testing.T, address string) *player {
 func TestOtherClient(t *testing.T) {
 	for _, query := range []string{"", "?format=ts"} {
 		for _, low := range []bool{true, false} {
-			name := "fmp4"
+			name, format := "fmp4", segment.FMP4
 			if query != "" {
-				name = "ts"
+				name, format = "ts", segment.TS
 			}
 			if low {
 				name += " low latency"
@@ -84,6 +86,8 @@ func TestOtherClient(t *testing.T) {
 				c.SegmentDuration = seconds(1)
 				r := newRig(t, options{config: c})
 				s := r.publish(25)
+				r.warm(s, format)
+				s.play(110) // the segments that the client begins with
 				stop := make(chan struct{})
 				var publishing sync.WaitGroup
 				publishing.Go(func() {
@@ -98,8 +102,6 @@ func TestOtherClient(t *testing.T) {
 				})
 				defer publishing.Wait()
 				defer close(stop)
-				path := r.open(query)
-				eventually(t, "the segments that the client begins with", func() bool { return len(r.playlist(path).Segments) >= 4 })
 				p := watch(t, r.url+"/live/test/index.m3u8"+query)
 				eventually(t, "two seconds of media", func() bool {
 					p.mu.Lock()

@@ -76,7 +76,8 @@ func (s *service) acquire(stream *bus.Stream, r rendition) (m *muxer, release fu
 var sequenceEpoch = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 
 func (s *service) newMuxer(stream *bus.Stream, r rendition) *muxer {
-	set := s.live.Load().of(stream.Name())
+	live := s.live.Load()
+	set := live.of(stream.Name())
 	ctx, cancel := context.WithCancel(context.Background())
 	m := &muxer{
 		service: s, stream: stream, format: r.format, epoch: strings.ToLower(rand.Text()[:epochLength]), cancel: cancel,
@@ -84,10 +85,10 @@ func (s *service) newMuxer(stream *bus.Stream, r rendition) *muxer {
 		log:     s.log.With(slog.String("stream", stream.Name()), slog.String("format", string(r.format))),
 	}
 	first := uint64(max(0, time.Since(sequenceEpoch)/segment.Shortest))
-	m.made = newWindow(first, set.window, int64(s.live.Load().MaxBytes))
+	m.made = newWindow(first, set.window, int64(live.MaxBytes))
 	options := segment.Options{Format: r.format, Segment: set.segment, MaxSegment: set.maxSegment}
-	if s.live.Load().LowLatency {
-		options.Part = time.Duration(s.live.Load().PartDuration)
+	if live.LowLatency {
+		options.Part = time.Duration(live.PartDuration)
 	}
 	m.cutter = segment.New(options, m.made)
 	m.away = time.AfterFunc(time.Hour, m.gap)

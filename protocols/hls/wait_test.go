@@ -107,14 +107,20 @@ func TestNothingComes(t *testing.T) {
 		t.Fatal("no part is open")
 	}
 	hint := "/live/test/~hls/" + l.Hint
+	done := make(chan answer, 1)
+	go func() { // beside the other: both wait for seconds
+		a, _ := r.try(http.MethodGet, hint)
+		done <- a
+	}()
 	a := r.get(fmt.Sprintf("%s&_HLS_msn=%d&_HLS_part=%d", path, number+1, 0), http.StatusServiceUnavailable)
 	if !strings.Contains(a.body, "three target durations") {
 		t.Errorf("body %s", a.body)
 	}
-	r.get(hint, http.StatusNotFound)
+	if a := <-done; a.status != http.StatusNotFound {
+		t.Errorf("the hinted part: %d", a.status)
+	}
 
 	r.get(path, http.StatusOK) // the viewer goes on
-	done := make(chan answer, 1)
 	go func() {
 		a, _ := r.try(http.MethodGet, "/live/test/~hls/"+strings.Replace(l.Hint, fmt.Sprintf(".%d.", part), fmt.Sprintf(".%d.", part+1), 1))
 		done <- a

@@ -172,9 +172,8 @@ func (c *conn) greet() error {
 	if c.source = socket.NewReader(c.net); c.source != nil {
 		source = c.source
 	}
-	c.reader = rtmpchunk.NewReader(source, rtmpchunk.Limits{
-		MaxMessage: uint32(c.server.live.Load().MaxMessage), MaxChunkStreams: c.server.live.Load().MaxChunkStreams,
-	})
+	live := c.server.live.Load()
+	c.reader = rtmpchunk.NewReader(source, rtmpchunk.Limits{MaxMessage: uint32(live.MaxMessage), MaxChunkStreams: live.MaxChunkStreams})
 	return nil
 }
 

@@ -44,6 +44,28 @@ func TestReturnWithinGrace(t *testing.T) {
 	wantContinued(t, before, after)
 }
 
+// TestLivePlayersDoNotWait: those who wait for streams that are not there take no
+// place of players of one that is.
+func TestLivePlayersDoNotWait(t *testing.T) {
+	limits := bus.DefaultLimits()
+	limits.Wait = patience
+	s := startServerWith(t, limits, nil)
+	s.host.Sessions.SetLimits(0, 1)
+	s.publishMedia(t, "live/test")
+	waited := make(chan error)
+	go func() {
+		_, err := Play(testContext(t), s.url("live/absent"), ClientOptions{})
+		waited <- err
+	}()
+	s.waiting(t, 1)
+	waiting := s.sessionOf(t, session.Play)
+	_, err := Play(testContext(t), s.url("live/other"), ClientOptions{})
+	wantStatus(t, err, message.CodePlayFailed)
+	frames(t, s.play(t, "live/test"), 10)
+	s.host.Sessions.Kill(waiting, reason.Kicked)
+	wantStatus(t, <-waited, message.CodePlayFailed)
+}
+
 // wantContinued: frames of a second publisher have the bytes of a GOP, and
 // times that go on behind those of the first.
 func wantContinued(t testing.TB, before, after []flv.Tag) {

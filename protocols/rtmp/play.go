@@ -53,9 +53,11 @@ func (c *conn) handlePlay(id uint32, cmd message.Command) error {
 	if err != nil {
 		return c.refuse(session.Play, id, message.CodePlayFailed, r.name, err)
 	}
-	if err := s.Wait(); err != nil {
-		s.Close(reason.Of(err, reason.LimitReached), err)
-		return c.fail(id, message.CodePlayFailed, err)
+	if c.server.host.Bus.Stream(r.name) == nil {
+		if err := s.Wait(); err != nil {
+			s.Close(reason.Of(err, reason.LimitReached), err)
+			return c.fail(id, message.CodePlayFailed, err)
+		}
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	p := &playing{stream: id, session: s, cancel: cancel, waited: make(chan struct{}), options: c.options(r), audio: audio}

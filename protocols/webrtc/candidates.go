@@ -95,7 +95,8 @@ func (s *Server) addresses(reached netip.Addr) (list []netip.Addr) {
 		}
 	}
 	add(reached)
-	for _, h := range s.live.Load().Hosts {
+	live := s.live.Load()
+	for _, h := range live.Hosts {
 		for _, a := range resolve(h) {
 			add(a)
 		}
@@ -104,7 +105,7 @@ func (s *Server) addresses(reached netip.Addr) (list []netip.Addr) {
 	switch {
 	case !bound.IsUnspecified():
 		add(bound)
-	case s.live.Load().Interfaces:
+	case live.Interfaces:
 		for _, a := range interfaces() {
 			add(a)
 		}

@@ -102,8 +102,8 @@ func New() plugin.Config {
 	}
 }
 
-// Live names what changes while weir runs: what clients are told and limits for
-// sessions, MaxLag for streams that somebody begins to play from then on.
+// Live names what changes while weir runs: what clients are told, KeyframeInterval and
+// limits for sessions, MaxLag for streams that somebody begins to play from then on.
 func (c *Config) Live() []string {
 	return []string{
 		"hosts", "interfaces", "ice_servers", "keyframe_interval", "max_lag", "min_playout_delay", "max_playout_delay", "max_sessions", "max_connecting", "max_connecting_per_address", "streams",

@@ -3,11 +3,31 @@ package webrtc
 import (
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/weirmedia/weir/pkg/config"
 	"github.com/weirmedia/weir/pkg/streamname"
 )
+
+// TestLiveKeyframeInterval: a publisher keeps the interval with which it connected.
+func TestLiveKeyframeInterval(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := New().(*Config)
+		s := configured(c)
+		s.pending = newPending(1, 1)
+		p := &publishing{resource: &resource{server: s, stream: "live/test"}}
+		p.connected()
+		later := *c
+		later.KeyframeInterval = 0
+		s.Reconfigure(&later)
+		time.Sleep(5*time.Duration(c.KeyframeInterval) + time.Millisecond)
+		synctest.Wait()
+		if !p.timer.Stop() {
+			t.Error("it is not asked for key frames any more")
+		}
+	})
+}
 
 // TestRules: a rule sets what it names, and is checked as the settings for all.
 func TestRules(t *testing.T) {

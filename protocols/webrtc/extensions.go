@@ -50,14 +50,15 @@ type extensions struct {
 	due                       int64 // arrival of the frame from which on the next are due
 }
 
-// use takes the ids that were negotiated.
+// use takes the ids that were negotiated. What c, which may be newer than the offer,
+// says nothing about is left out.
 func (x *extensions) use(negotiated []pion.RTPHeaderExtensionParameter, c *Config) {
 	for _, e := range negotiated {
 		switch {
 		case e.ID > maxExtension:
 		case e.URI == captureTimeURI:
 			x.captureTime = uint8(e.ID)
-		case e.URI == playoutDelayURI:
+		case e.URI == playoutDelayURI && c.MaxPlayoutDelay > 0:
 			x.playoutDelay = uint8(e.ID)
 		}
 	}

@@ -61,6 +61,16 @@ func TestStamp(t *testing.T) {
 	}
 }
 
+// Nothing is said about delays any more, once that is switched off, although it was
+// negotiated.
+func TestDelaySwitchedOff(t *testing.T) {
+	var x extensions
+	x.use([]pion.RTPHeaderExtensionParameter{{URI: playoutDelayURI, ID: 5}, {URI: captureTimeURI, ID: 1}}, &Config{})
+	if x.playoutDelay != 0 || x.captureTime != 1 {
+		t.Errorf("ids are %d and %d", x.playoutDelay, x.captureTime)
+	}
+}
+
 // A client that offers extensions gets them under its own ids, one that does not
 // gets none.
 func TestNegotiatesExtensions(t *testing.T) {

@@ -290,21 +290,23 @@ func (p *publishing) refresh() {
 
 // refreshLater asks for a key frame again and again, for outputs that cannot do
 // without, such as HLS.
-func (p *publishing) refreshLater() {
+func (p *publishing) refreshLater(every time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	every := time.Duration(p.resource.server.live.Load().of(p.resource.stream).keyframeInterval)
 	if every <= 0 || p.closed {
 		return
 	}
 	p.timer = time.AfterFunc(every, func() {
 		p.refresh()
-		p.refreshLater()
+		p.refreshLater(every)
 	})
 }
 
 // connected implements use.
-func (p *publishing) connected() { p.refreshLater() }
+func (p *publishing) connected() {
+	r := p.resource
+	p.refreshLater(time.Duration(r.server.live.Load().of(r.stream).keyframeInterval))
+}
 
 func (p *publishing) leaving() reason.Reason { return reason.Unpublished }
 

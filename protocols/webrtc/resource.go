@@ -67,11 +67,11 @@ type use interface {
 func (s *Server) attach(r *resource) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	switch {
+	switch most := s.live.Load().MaxSessions; {
 	case s.draining:
 		return reason.Wrap(reason.Shutdown, errors.New("the server stops"))
-	case len(s.resources) >= s.live.Load().MaxSessions:
-		return reason.Wrap(reason.LimitReached, fmt.Errorf("webrtc.max_sessions: all %d are in use", s.live.Load().MaxSessions))
+	case len(s.resources) >= most:
+		return reason.Wrap(reason.LimitReached, fmt.Errorf("webrtc.max_sessions: all %d are in use", most))
 	}
 	r.id, r.etag = strings.ToLower(rand.Text()), newETag()
 	s.resources[r.id] = r
