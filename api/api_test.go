@@ -32,6 +32,8 @@ func (a *authorizer) Authorize(_ context.Context, r auth.Request) (auth.Grant, e
 		return auth.Grant{Identity: auth.Identity{User: "ann"}}, nil
 	case c.Token == "anonymous": // whose address is enough
 		return auth.Grant{}, nil
+	case c.User == "mallory":
+		return auth.Grant{}, reason.Wrap(reason.LimitReached, errors.New("wait a minute"))
 	case c.Token == "fault":
 		return auth.Grant{}, errors.New("database on fire")
 	}
@@ -329,6 +331,7 @@ func TestGuard(t *testing.T) {
 		{"user who may not", "/", []func(*http.Request){far, func(r *http.Request) { r.SetBasicAuth("bob", "secret") }}, 403},
 		{"rebinding with token", "/?token=good", []func(*http.Request){host("weir.example")}, 200},
 		{"the authorizer fails", "/?token=fault", []func(*http.Request){far}, 503},
+		{"too many guesses", "/", []func(*http.Request){far, func(r *http.Request) { r.SetBasicAuth("mallory", "guess") }}, 503},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			a := &authorizer{}
@@ -354,6 +357,9 @@ func TestGuard(t *testing.T) {
 			}
 			if c.status == 503 && strings.Contains(w.Body.String(), "fire") {
 				t.Errorf("tells too much: %s", w.Body)
+			}
+			if guessed := c.name == "too many guesses"; guessed != strings.Contains(w.Body.String(), `{"code":"limit_reached","message":"wait a minute","field":""}`) {
+				t.Errorf("body %s", w.Body)
 			}
 		})
 	}

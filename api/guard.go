@@ -50,10 +50,10 @@ func (g *Guard) Protect(action auth.Action, h http.Handler) http.Handler {
 	})
 }
 
-// admit returns by whose leave somebody may do the action. Requests that could change something
-// and that a page of another origin makes a browser send need a good token: what the
-// browser adds by itself, a password that it knows or its place in the network, is
-// not the page's to use.
+// admit returns by whose leave somebody may do the action. Requests that could change
+// something and that a page of another origin makes a browser send need a good token:
+// what the browser adds by itself, a password that it knows or its place in the
+// network, is not the page's to use.
 func (g *Guard) admit(r *http.Request, action auth.Action, remote netip.Addr, given auth.Credentials) (auth.Grant, error) {
 	foreign := http.NewCrossOriginProtection().Check(r) != nil
 	switch {
@@ -71,12 +71,17 @@ func (g *Guard) admit(r *http.Request, action auth.Action, remote netip.Addr, gi
 
 var errForeignPage = reason.Wrap(reason.Unauthorized, &auth.Denied{Why: "pages of other origins need a token for this"})
 
-// deny answers 401 if other credentials might help and 403 if not. Basic is
-// accepted but not asked for: browsers would show their own form over the
-// console's.
+// deny answers 401 if other credentials might help, 403 if not, and 503 if nobody
+// could say. Basic is accepted but not asked for: browsers would show their own form
+// over the console's.
 func deny(w http.ResponseWriter, err error) {
 	var no *auth.Denied
-	if !errors.As(err, &no) {
+	switch {
+	case errors.As(err, &no):
+	case reason.Of(err, "") == reason.LimitReached: // by too many guesses, say
+		httpserver.WriteError(w, http.StatusServiceUnavailable, httpserver.Error{Code: string(reason.LimitReached), Message: err.Error()})
+		return
+	default:
 		httpserver.WriteError(w, http.StatusServiceUnavailable, httpserver.Error{
 			Code: string(reason.InternalError), Message: "the credentials could not be checked",
 		})

@@ -104,6 +104,8 @@ func TestEventsCommand(t *testing.T) {
 		event.StreamNotFound:      api.ClientInfo{Protocol: "hls", Remote: "192.0.2.3:3"},
 		event.ServerHeartbeat:     api.ServerInfo{Version: "v9", UptimeS: 60, Streams: 3, Publishers: 2, Viewers: 1},
 		event.EventsLost:          event.Lost{Lost: 7},
+		event.SessionRefused:      api.RefusalInfo{Protocol: "rtsp", Action: session.Play, Remote: "192.0.2.4:4", User: "eve", Reason: reason.Unauthorized},
+		event.ServerReloaded:      api.ConfigChange{Changed: []string{"hls.window", "log.level"}, Restart: []string{"hooks.node"}},
 		"thing.new":               map[string]int{"x": 1},
 		event.SessionClosed + "x": nil,
 	} {
@@ -135,6 +137,7 @@ func TestEventsCommand(t *testing.T) {
 	for _, want := range []string{
 		"stream.published      live/?]0;te?st  H264 1280x720 from rtmp 192.0.2.1:1\n", "5abc webrtc play 192.0.2.2:2 a?[2Jnn\n",
 		"stalled after 1.5s, 0 KB in, 2.0 MB out\n", "5abc hls 192.0.2.3:3", "v9, up 1m0s: 3 streams, 2 publishers, 1 viewers\n", "7 events are missing here\n",
+		"session.refused       live/?]0;te?st  rtsp play 192.0.2.4:4 eve: unauthorized\n", "changed: hls.window log.level; after a restart: hooks.node\n",
 		`{"x":1}`, "server.stopping       edge-1  \"no object\"\n",
 	} {
 		if !strings.Contains(text, want) {

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"path/filepath"
 	"strconv"
 	"sync/atomic"
@@ -54,6 +55,7 @@ type app struct {
 	ready    atomic.Bool
 
 	configuration *configuration
+	addresses     func() []netip.Addr // of this machine
 }
 
 // newApp starts everything. If that fails, nothing is left running.
@@ -69,6 +71,8 @@ func newApp(s *settings, log *slog.Logger) (*app, error) {
 		delivery: fanout.New(s.delivery.limits()),
 		events:   newEvents(s.hooks, log),
 		token:    auth.NewConsoleToken(),
+
+		addresses: interfaceAddresses,
 	}
 	a.configuration = newConfiguration(a, s)
 	a.sessions = session.NewRegistry(session.Options{
@@ -83,7 +87,7 @@ func newApp(s *settings, log *slog.Logger) (*app, error) {
 	if err := a.start(s); err != nil {
 		return nil, errors.Join(err, a.close(s.shutdown.Timeout))
 	}
-	for _, w := range a.exposure().warnings() {
+	for _, w := range a.exposure(s).warnings() {
 		log.Warn("exposure", slog.String("warning", w))
 	}
 	a.events.begin(s.hooks)
@@ -213,7 +217,7 @@ func (a *app) printBanner(w io.Writer) {
 		line("tls", "self-signed: let clients trust "+file+", or a browser if it shows SHA-256")
 		line("", fingerprint)
 	}
-	for _, w := range a.exposure().warnings() {
+	for _, w := range a.exposure(a.configuration.current()).warnings() {
 		line("WARNING", w)
 	}
 }

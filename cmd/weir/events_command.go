@@ -1,11 +1,13 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
 	"iter"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/weirmedia/weir/api"
@@ -80,6 +82,10 @@ func summary(e event.Event) string {
 			after := time.Duration(s.DurationS * float64(time.Second)).Round(time.Millisecond)
 			text += fmt.Sprintf(" %s after %v, %s in, %s out", s.Reason, after, bytesText(s.BytesIn), bytesText(s.BytesOut))
 		}
+	case event.SessionRefused:
+		var r api.RefusalInfo
+		err = json.Unmarshal(e.Data, &r)
+		text = fmt.Sprintf("%s %s %s %s: %s", r.Protocol, r.Action, r.Remote, r.User, r.Reason)
 	case event.StreamNotFound:
 		var c api.ClientInfo
 		err = json.Unmarshal(e.Data, &c)
@@ -89,6 +95,13 @@ func summary(e event.Event) string {
 		err = json.Unmarshal(e.Data, &s)
 		text = fmt.Sprintf("%s, up %v: %d streams, %d publishers, %d viewers",
 			s.Version, time.Duration(s.UptimeS)*time.Second, s.Streams, s.Publishers, s.Viewers)
+	case event.ServerReloaded:
+		var c api.ConfigChange
+		err = json.Unmarshal(e.Data, &c)
+		text = "changed: " + cmp.Or(strings.Join(c.Changed, " "), "nothing")
+		if len(c.Restart) > 0 {
+			text += "; after a restart: " + strings.Join(c.Restart, " ")
+		}
 	case event.EventsLost:
 		var l event.Lost
 		err = json.Unmarshal(e.Data, &l)

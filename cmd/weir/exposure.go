@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"log/slog"
 	"net"
 	"net/netip"
 	"slices"
@@ -90,14 +91,13 @@ func interfaceAddresses() (all []netip.Addr) {
 	return all
 }
 
-// exposure looks at what listens, with the settings it was started with.
-func (a *app) exposure() exposure {
-	s := a.configuration.current()
+// exposure looks at what listens, and who may do what by s.
+func (a *app) exposure(s *settings) exposure {
 	file, _ := a.tls.SelfSigned()
 	return exposure{
 		publishing:     []net.Addr{a.rtmp, a.rtmps, a.rtsp, a.rtsps, a.whipOn(a.http.Addr()), a.whipOn(a.http.TLSAddr())},
 		http:           a.http.Addr(),
-		public:         reachableFrom(interfaceAddresses()),
+		public:         reachableFrom(a.addresses()),
 		openPublishing: s.auth.AnybodyMay(auth.Publish),
 		passwords:      s.auth.NamesUsers(),
 		selfSigned:     file,
@@ -106,7 +106,23 @@ func (a *app) exposure() exposure {
 
 // warnings returns what the operator should know of what is in force now.
 func (a *app) warnings() []string {
-	return slices.Concat(a.configuration.current().report.Warnings, a.exposure().warnings())
+	s := a.configuration.current()
+	return slices.Concat(s.report.Warnings, a.exposure(s).warnings())
+}
+
+// warn logs what the operator should know of s and was not told of the settings before.
+func (a *app) warn(s, before *settings) {
+	for _, w := range s.report.Warnings {
+		if !slices.Contains(before.report.Warnings, w) {
+			a.log.Warn("configuration", slog.String("warning", w))
+		}
+	}
+	told := a.exposure(before).warnings()
+	for _, w := range a.exposure(s).warnings() {
+		if !slices.Contains(told, w) {
+			a.log.Warn("exposure", slog.String("warning", w))
+		}
+	}
 }
 
 // loopback tells whether who sits at this machine needs no credential.

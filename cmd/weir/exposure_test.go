@@ -1,10 +1,14 @@
 package main
 
 import (
+	"log/slog"
 	"net"
+	"net/http"
 	"net/netip"
 	"strings"
 	"testing"
+
+	"github.com/weirmedia/weir/pkg/auth"
 )
 
 func TestReachableFrom(t *testing.T) {
@@ -69,5 +73,45 @@ func TestExposureWarnings(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestReloadWarns: a reload that opens what was closed warns of that, once.
+func TestReloadWarns(t *testing.T) {
+	hash, err := auth.HashPassword("secret")
+	must(t, err)
+	s := startConfigured(t, "auth: {users: [{name: ann, password: '"+hash+"', allow: [{actions: [publish], streams: ['**']}]}]}\n")
+	s.addresses = func() []netip.Addr { return []netip.Addr{netip.MustParseAddr("8.8.8.8")} }
+	s.rtmp = &net.TCPAddr{IP: net.IPv4zero, Port: s.rtmp.(*net.TCPAddr).Port} // as if it listened everywhere
+	warnings := func() int {
+		return len(s.lines.atLevel(slog.LevelWarn))
+	}
+	before := warnings()
+	for _, more := range []string{"", "hls: {window: 7}\n"} {
+		s.write(t, more)
+		if answer, text := s.ask(t, "POST", "/config/reload", "", ""); answer.StatusCode != http.StatusOK {
+			t.Fatalf("%d %s", answer.StatusCode, text)
+		}
+		if n := warnings() - before; n != 1 || !s.lines.contain("everybody on the internet may publish at "+s.rtmp.String()) {
+			t.Errorf("%d warnings", n)
+		}
+	}
+	if _, text := s.ask(t, "GET", "/info", "", ""); !strings.Contains(text, "everybody on the internet may publish") {
+		t.Errorf("the API tells %s", text)
+	}
+}
+
+// TestAskedWhileChanging: who asks for what is in force, as every request does, does not
+// wait for a change that takes its time.
+func TestAskedWhileChanging(t *testing.T) {
+	s := startConfigured(t, "")
+	s.configuration.mu.Lock()
+	defer s.configuration.mu.Unlock()
+	client := http.Client{Timeout: patience}
+	defer client.CloseIdleConnections()
+	for _, path := range []string{"/metrics", "/api/v1/info"} {
+		answer, err := client.Get("http://" + s.http.Addr().String() + path)
+		must(t, err)
+		must(t, answer.Body.Close())
 	}
 }

@@ -4,12 +4,14 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"fmt"
 	"log/slog"
 	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -27,8 +29,9 @@ type configuration struct {
 	reloads *prometheus.CounterVec
 	newest  prometheus.Gauge // when what is in force was read
 
+	inForce atomic.Pointer[settings] // changes under mu
+
 	mu      sync.Mutex
-	inForce *settings
 	restart []string // keys that have other values since, which count after a restart
 	etag    string   // another one after each change
 	running bool     // the server has started and does not stop
@@ -38,7 +41,7 @@ var _ api.Configuration = (*configuration)(nil)
 
 func newConfiguration(a *app, s *settings) *configuration {
 	c := &configuration{
-		app: a, inForce: s, etag: newETag(),
+		app: a, etag: newETag(),
 		reloads: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "weir_config_reloads_total", Help: "Times that the configuration was read again, by result.",
 		}, []string{"result"}),
@@ -50,6 +53,7 @@ func newConfiguration(a *app, s *settings) *configuration {
 		c.reloads.WithLabelValues(result)
 	}
 	c.newest.SetToCurrentTime()
+	c.inForce.Store(s)
 	return c
 }
 
@@ -61,12 +65,9 @@ func (c *configuration) collectors() []prometheus.Collector {
 	return []prometheus.Collector{c.reloads, c.newest}
 }
 
-// current returns what is in force, which nobody may change.
-func (c *configuration) current() *settings {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.inForce
-}
+// current returns what is in force, which nobody may change. It does not wait while
+// that is being changed, for files and a slow disk: every request asks it.
+func (c *configuration) current() *settings { return c.inForce.Load() }
 
 // allow says whether changes may be made. It waits for the end of one that is being
 // made.
@@ -80,7 +81,7 @@ func (c *configuration) allow(running bool) {
 func (c *configuration) Effective() (text []byte, etag string, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	text, err = c.inForce.report.Effective()
+	text, err = c.current().report.Effective()
 	return text, c.etag, err
 }
 
@@ -88,7 +89,7 @@ func (c *configuration) Effective() (text []byte, etag string, err error) {
 func (c *configuration) Keys() (keys []config.Key, etag string, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	keys, err = c.inForce.report.Keys()
+	keys, err = c.current().report.Keys()
 	return keys, c.etag, err
 }
 
@@ -123,7 +124,7 @@ func (c *configuration) Change(by string, current func(etag string) bool, change
 	}
 	overlay, err := config.ReadOverlay(c.overlayPath())
 	if err == nil {
-		overlay, err = overlay.Edit(c.inForce.sections(), changes)
+		overlay, err = overlay.Edit(c.current().sections(), changes)
 	}
 	if err != nil {
 		return config.Change{}, invalid(err)
@@ -134,7 +135,10 @@ func (c *configuration) Change(by string, current func(etag string) bool, change
 				return needsRestart(key)
 			}
 		}
-		return writeFile(overlay.Path, overlay.Text)
+		if err := config.WriteFile(overlay.Path, overlay.Text); err != nil {
+			return fmt.Errorf("cannot keep the change: %w", err)
+		}
+		return nil
 	})
 	var problems config.Problems
 	switch {
@@ -155,7 +159,7 @@ func (c *configuration) Change(by string, current func(etag string) bool, change
 
 // mayChange reports what keeps a change from being made, whatever the values.
 func (c *configuration) mayChange(changes map[string]*string) error {
-	report := c.inForce.report
+	report := c.current().report
 	for _, key := range slices.Sorted(maps.Keys(changes)) {
 		value, origin := changes[key], report.Origin(key)
 		switch {
@@ -174,7 +178,7 @@ func needsRestart(key string) error {
 }
 
 // overlayPath is where changes are kept. The caller holds the lock.
-func (c *configuration) overlayPath() string { return overlayPath(c.inForce.data.Dir) }
+func (c *configuration) overlayPath() string { return overlayPath(c.current().data.Dir) }
 
 func overlayPath(dir string) string { return filepath.Join(dir, "overlay.yaml") }
 
@@ -184,7 +188,7 @@ func (c *configuration) load(overlay config.Overlay, keep func(config.Change) er
 	if !c.running {
 		return change, errors.New("the server starts or stops")
 	}
-	before := c.inForce
+	before := c.current()
 	next, err := before.source.read(overlay)
 	if err != nil {
 		return change, err
@@ -200,16 +204,13 @@ func (c *configuration) load(overlay config.Overlay, keep func(config.Change) er
 			return change, err
 		}
 	}
-	for _, w := range next.report.Warnings {
-		if !slices.Contains(before.report.Warnings, w) {
-			c.app.log.Warn("configuration", slog.String("warning", w))
-		}
-	}
+	c.app.warn(next, before)
 	apply()
 	if len(change.Changed) > 0 || !slices.Equal(change.Restart, c.restart) {
 		c.etag = newETag()
 	}
-	c.inForce, c.restart = next, change.Restart
+	c.inForce.Store(next)
+	c.restart = change.Restart
 	c.newest.SetToCurrentTime()
 	return change, nil
 }

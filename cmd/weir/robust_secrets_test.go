@@ -154,7 +154,7 @@ func TestPlantedSecrets(t *testing.T) {
 		return strings.Contains(got.String(), string(event.SessionClosed)) && strings.Contains(stream.String(), string(event.SessionClosed))
 	})
 	for _, path := range []string{
-		"/api/v1/info", "/api/v1/streams", "/api/v1/streams/live/test", "/api/v1/sessions", "/api/v1/sessions/ended", "/api/v1/config", "/api/v1/log",
+		"/api/v1/info", "/api/v1/streams", "/api/v1/streams/live/test", "/api/v1/sessions", "/api/v1/sessions/ended", "/api/v1/config", "/api/v1/config/keys", "/api/v1/stats", "/api/v1/log",
 		"/metrics", "/debug/pprof/", "/debug/pprof/goroutine?debug=2", "/debug/pprof/heap?debug=1",
 	} {
 		response, body := s.rawRequest(t, requestLine("GET", path, "127.0.0.1", "Authorization: Bearer "+s.token+"\r\n"))

@@ -51,7 +51,7 @@ func TestSelfSignedServer(t *testing.T) {
 func TestACMEChallengeIsServed(t *testing.T) {
 	s := startServer(t, func(s *settings) {
 		s.tls.ACMEDomains, s.tls.ACMEDirectory, s.data.Dir = []string{"media.example.org"}, "http://127.0.0.1:1/directory", t.TempDir()
-		s.tls.ACMEAcceptTerms = true
+		s.tls.ACMEAcceptTerms = true // of nobody: there is no authority at that address
 		s.http.TLSListen, s.rtmp().TLSListen, s.rtsp().TLSListen = "127.0.0.1:0", "off", "off"
 	})
 	const path = "/.well-known/acme-challenge/token"

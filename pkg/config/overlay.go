@@ -31,7 +31,7 @@ const overlayHead = `# Written by weir when its configuration is changed while i
 
 // Edit returns o with changes made to it. Changes are texts in YAML by full key; nil
 // takes the key out. They must be of the right shape when the result is loaded, which
-// tells where they are not. An error is of type Problems.
+// tells where they are not, and hold secrets, not Hidden. An error is of type Problems.
 func (o Overlay) Edit(sections []Section, changes map[string]*string) (Overlay, error) {
 	root, err := describe(sections)
 	if err != nil {
@@ -97,9 +97,24 @@ func (l *loader) setNode(values map[string]ast.Node, key, text string) {
 		l.problem(Origin{}, key, value.problems[0].Err)
 	case n == nil || n.Type() == ast.NullType:
 		l.problem(Origin{}, key, errors.New(`has no value; "" is the empty text`))
+	case hides(n):
+		l.problem(Origin{}, key, fmt.Errorf("holds %s, which stands for what is not shown; that must be given anew", Hidden))
 	default:
 		values[key] = n
 	}
+}
+
+// hides reports whether n holds what a secret, or a part of a WebURL, is shown as: who
+// sends back what was read would put that in the place of the secret.
+func hides(n ast.Node) bool {
+	if list, ok := n.(*ast.SequenceNode); ok {
+		return slices.ContainsFunc(list.Values, hides)
+	}
+	if pairs, ok := mappingValues(n); ok {
+		return slices.ContainsFunc(pairs, func(pair *ast.MappingValueNode) bool { return hides(pair.Value) })
+	}
+	text, _ := nodeText(n)
+	return text == Hidden || strings.Contains(text, "://"+Hidden+"@") || strings.HasSuffix(text, "?"+Hidden)
 }
 
 // overlayWriter writes values as YAML that says the same, whatever the form in which

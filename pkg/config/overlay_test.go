@@ -91,6 +91,9 @@ func TestEditRefuses(t *testing.T) {
 		{"alias", "", "rtmp.listen", "*", "rtmp.listen: aliases are not supported"},
 		{"two documents", "", "rtmp.listen", "a\n---\nb", "rtmp.listen: the file holds more than one document"},
 		{"list in a list", "", "rtmp.codecs", "[[a]]", "rtmp.codecs: holds a list or a group where no key has one"},
+		{"what a secret is shown as", "", "auth.users", "[{name: ann, password: '***', allow: []}]", "auth.users: holds ***"},
+		{"user of a URL as it is shown", "", "rtmp.listen", "http://***@example.org/", "rtmp.listen: holds ***"},
+		{"query of a URL as it is shown", "", "rtmp.codecs", "[a, 'https://example.org/x?***']", "rtmp.codecs: holds ***"},
 		{"broken overlay", "rtmp:\n  none: 1\n", "rtmp.timeout", "1s", "o.yaml:2:3: rtmp.none: unknown key"},
 		{"overlay without keys", "[1]\n", "rtmp.timeout", "1s", "o.yaml:1:1: must hold keys and values, is a list"},
 	} {

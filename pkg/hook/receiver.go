@@ -131,6 +131,9 @@ func (r *receiver) deliver(ctx context.Context, e event.Event) {
 	}
 	for delay := firstDelay; ctx.Err() == nil; delay = min(2*delay, longestDelay) {
 		if err := r.post(ctx, body); err != nil {
+			if ctx.Err() != nil {
+				break // that is no failure of the receiver's, whose metrics may be gone
+			}
 			r.metrics.failed.WithLabelValues(r.settings.Load().key).Inc()
 			r.complain(err)
 			r.pause(ctx, delay-rand.N(delay/2)) //nolint:gosec // spreading requests needs no secrecy

@@ -62,15 +62,9 @@ func TestReconfigure(t *testing.T) {
 	if slices.Contains(stays.streams(), "live/4") || len(comes.events()) != 2 {
 		t.Errorf("%q %q", stays.streams(), comes.streams())
 	}
-	registry := prometheus.NewRegistry()
-	registry.MustRegister(r.hooks.Collectors()...)
-	families, err := registry.Gather()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, f := range families {
-		if n := len(f.GetMetric()); n != 1 {
-			t.Errorf("%s has %d series, want that of hooks.receivers[0]", f.GetName(), n)
+	for name, n := range r.series(t) {
+		if n != 1 {
+			t.Errorf("%s has %d series, want that of hooks.receivers[0]", name, n)
 		}
 	}
 	r.hooks.Reconfigure(testConfig())
@@ -101,4 +95,26 @@ func TestReconfigureAbandons(t *testing.T) {
 	if log := r.log.String(); !strings.Contains(log, "events were not sent") || !strings.Contains(log, "events=5") {
 		t.Error(log)
 	}
+	if log := r.log.String(); strings.Contains(log, "does not accept") {
+		t.Errorf("an attempt that weir itself cut off counts as the receiver's: %s", log)
+	}
+	if left := r.series(t); len(left) != 1 { // weir_events_lost_total
+		t.Errorf("metrics are left of who is gone: %v", left)
+	}
+}
+
+// series returns how many series each metric of hooks has.
+func (r *rig) series(t *testing.T) map[string]int {
+	t.Helper()
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(r.hooks.Collectors()...)
+	families, err := registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := map[string]int{}
+	for _, f := range families {
+		out[f.GetName()] = len(f.GetMetric())
+	}
+	return out
 }

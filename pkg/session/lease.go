@@ -41,7 +41,7 @@ func (s *Session) renew() {
 	r.mu.Lock()
 	ask := s.grant.Renew
 	r.mu.Unlock()
-	ctx, cancel := context.WithTimeout(context.Background(), renewTimeout)
+	ctx, cancel := context.WithTimeout(r.life, renewTimeout)
 	defer cancel()
 	g, err := ask(ctx)
 	if reason.Of(err, "") == reason.Unauthorized {

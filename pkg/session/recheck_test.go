@@ -95,6 +95,41 @@ func TestOpenedOutdated(t *testing.T) {
 	})
 }
 
+// TestShutdownEndsQuestions: once the server has stopped nobody waits for an answer
+// any more.
+func TestShutdownEndsQuestions(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := NewRegistry(Options{})
+		var asking atomic.Int64
+		for range 2 * rechecking {
+			info := Info{Protocol: "rtmp", Action: Play, Stream: "live/a"}
+			info.Admit(auth.Grant{Renew: func(ctx context.Context) (auth.Grant, error) {
+				asking.Add(1)
+				defer asking.Add(-1)
+				<-ctx.Done()
+				return auth.Grant{}, ctx.Err()
+			}})
+			var s *Session
+			var err error
+			if s, err = r.Open(info, func(why reason.Reason) { s.Close(why, nil) }); err != nil {
+				t.Fatal(err)
+			}
+		}
+		r.Recheck()
+		synctest.Wait()
+		if n := asking.Load(); n != rechecking {
+			t.Fatalf("%d ask", n)
+		}
+		if err := r.Shutdown(t.Context()); err != nil {
+			t.Error(err)
+		}
+		synctest.Wait()
+		if n := asking.Load(); n != 0 {
+			t.Errorf("%d ask still", n)
+		}
+	})
+}
+
 func TestSetLimits(t *testing.T) {
 	r := NewRegistry(Options{MaxSessions: 1, MaxWaiting: 1})
 	open := func() (*Session, error) {

@@ -36,6 +36,8 @@ type Registry struct {
 	log       *slog.Logger
 	refusals  *lineLimit
 	observers atomic.Pointer[[]Observer] // changed under mu
+	life      context.Context            // of questions whether sessions may go on
+	end       context.CancelFunc
 
 	mu       sync.Mutex
 	sessions map[string]*Session
@@ -75,6 +77,7 @@ func NewRegistry(o Options) *Registry {
 		empty:    make(chan struct{}),
 	}
 	r.observers.Store(&[]Observer{})
+	r.life, r.end = context.WithCancel(context.Background())
 	return r
 }
 
@@ -288,6 +291,7 @@ func (s *Session) killed(why reason.Reason, err error) {
 // and waits until the last has closed. The error is ctx's, with the number of
 // sessions that are left.
 func (r *Registry) Shutdown(ctx context.Context) error {
+	defer r.end()
 	r.mu.Lock()
 	r.stopping = true
 	r.signalEmpty()

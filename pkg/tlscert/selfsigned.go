@@ -20,6 +20,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/weirmedia/weir/pkg/config"
 )
 
 const (
@@ -99,7 +101,7 @@ func (s *selfSigned) renew() error {
 		return fmt.Errorf("%w; data.dir says where to write", err)
 	}
 	for i, text := range [][]byte{certificate, key} {
-		if err := replaceFile(s.files[i], text); err != nil {
+		if err := config.WriteFile(s.files[i], text); err != nil {
 			return fmt.Errorf("%w; data.dir says where to write", err)
 		}
 	}
@@ -107,23 +109,6 @@ func (s *selfSigned) renew() error {
 	s.log.Info("self-signed certificate made", slog.String("file", s.files[0]),
 		slog.String("sha256", Fingerprint(pair.Certificate[0])), slog.Time("until", pair.Leaf.NotAfter))
 	return nil
-}
-
-// replaceFile writes a file that only this user may read. Whoever reads it sees
-// the old text or the new one.
-func replaceFile(name string, text []byte) error {
-	f, err := os.CreateTemp(filepath.Dir(name), filepath.Base(name)+".*") // mode 0600
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(text)
-	if err = errors.Join(err, f.Close()); err == nil {
-		err = os.Rename(f.Name(), name)
-	}
-	if err != nil {
-		_ = os.Remove(f.Name()) // the error that matters is told
-	}
-	return err
 }
 
 // makeSelfSigned returns a certificate for names and addresses, and its key, in

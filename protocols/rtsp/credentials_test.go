@@ -2,15 +2,19 @@ package rtsp_test
 
 import (
 	"bufio"
+	"context"
 	"crypto/md5"
 	"encoding/base64"
 	"encoding/hex"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/textproto"
 	"regexp"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/bluenviron/gortsplib/v4"
 
@@ -227,5 +231,64 @@ func TestAuth(t *testing.T) {
 		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %q", url, err, want)
 		}
+	}
+}
+
+// What was granted to a connection does not count for its next request once it is
+// over, or others may do less than before.
+func TestGrantsOfBefore(t *testing.T) {
+	r := newRig(t, auth.Config{})
+	decides, err := auth.NewSwitch(auth.Config{}, auth.Options{Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(decides.Close)
+	r.host.Auth = decides
+	w := r.wire("live/none")
+	if status, _ := w.ask(""); status != "404" { // nobody publishes there
+		t.Fatalf("while everybody may: %s", status)
+	}
+	closed, err := decides.Prepare(auth.Config{Users: []auth.User{digestUser(t, "ann", "secret")}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	decides.Use(closed)
+	if status, _ := w.ask(""); status != "401" {
+		t.Errorf("once nobody may without a password: %s", status)
+	}
+}
+
+// brief grants everything for a moment, and counts how often it is asked.
+type brief struct {
+	expires time.Time
+	asked   atomic.Int32
+}
+
+func (b *brief) Authorize(context.Context, auth.Request) (auth.Grant, error) {
+	b.asked.Add(1)
+	return auth.Grant{Expires: b.expires}, nil
+}
+
+// The authorizer is asked once about the same, and again once its grant has expired.
+func TestAskedOnce(t *testing.T) {
+	for name, tt := range map[string]struct {
+		expires time.Time
+		want    int32
+	}{
+		"lasting": {time.Time{}, 1}, "for an hour": {time.Now().Add(time.Hour), 1}, "over": {time.Now().Add(-time.Hour), 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r, decides := newRig(t, auth.Config{}), &brief{expires: tt.expires}
+			r.host.Auth = decides
+			w := r.wire("live/none")
+			for range 2 {
+				if status, _ := w.ask(""); status != "404" {
+					t.Fatalf("got %s", status)
+				}
+			}
+			if n := decides.asked.Load(); n != tt.want {
+				t.Errorf("asked %d times, not %d", n, tt.want)
+			}
+		})
 	}
 }

@@ -68,7 +68,7 @@ type request struct {
 
 // admit finds out which stream a request is about and whether the client may do
 // action with it. Clients ask with several requests in a row: only the first of
-// the same is put to the authorizer.
+// the same is put to the authorizer, as long as its answer counts.
 func (c *client) admit(action auth.Action, path, rawQuery string, req *base.Request) (request, error) {
 	if agent := req.Header["User-Agent"]; len(agent) == 1 {
 		c.agent = agent[0]
@@ -95,7 +95,7 @@ func (c *client) admit(action auth.Action, path, rawQuery string, req *base.Requ
 	}
 	what := asked{action, name, rawQuery, presented}
 	r := request{name: name, audio: audio, proofs: presented != auth.Credentials{}}
-	if what == c.asked {
+	if what == c.asked && c.stillGranted() {
 		r.grant = c.grant
 		return r, nil
 	}
@@ -110,6 +110,13 @@ func (c *client) admit(action auth.Action, path, rawQuery string, req *base.Requ
 	}
 	c.asked, c.grant = what, r.grant
 	return r, nil
+}
+
+// stillGranted reports whether the last grant counts for another request: it has not
+// expired, and who gave it still decides.
+func (c *client) stillGranted() bool {
+	expires := c.grant.Expires
+	return (expires.IsZero() || time.Now().Before(expires)) && (c.grant.Outdated == nil || !c.grant.Outdated())
 }
 
 func (c *client) info(action session.Action, r request, transport string) session.Info {

@@ -1,22 +1,22 @@
-package main
+package config
 
 import (
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 )
 
-// writeFile puts text into the file at path, whole or not at all, also if the machine
-// stops meanwhile. Nobody else may read it: it may hold secrets.
-func writeFile(path string, text []byte) error {
+// WriteFile writes text into the file at path, whole or not at all, also if the machine
+// stops meanwhile; whoever reads it sees the old text or the new one. Nobody else may
+// read it: it may hold secrets. It makes the folder.
+func WriteFile(path string, text []byte) error {
 	dir := filepath.Dir(path)
 	if err := os.MkdirAll(dir, 0o750); err != nil {
-		return fmt.Errorf("cannot keep the change: %w", err)
+		return err
 	}
 	f, err := os.CreateTemp(dir, filepath.Base(path)+".*") // with mode 0600
 	if err != nil {
-		return fmt.Errorf("cannot keep the change: %w", err)
+		return err
 	}
 	_, err = f.Write(text)
 	if err == nil {
@@ -27,7 +27,7 @@ func writeFile(path string, text []byte) error {
 	}
 	if err != nil {
 		_ = os.Remove(f.Name()) // the error says enough
-		return fmt.Errorf("cannot keep the change: %w", err)
+		return err
 	}
 	syncFolder(dir)
 	return nil
