@@ -6,13 +6,14 @@ import (
 	"testing"
 )
 
-// TestWords: the console has words for each reason and each type of event.
+// TestWords: the console has words for each reason, milestone and type of event.
 func TestWords(t *testing.T) {
 	words := read(t, "src/i18n/en.ts")
 	for _, list := range []struct {
 		name, source, constant, section, word string
 	}{
 		{"reasons", "../pkg/reason/reason.go", `Reason = "([a-z_]+)"`, `(?s)\n  reasons: \{\n(.*?)\n  \}`, `(?m)^ +([a-z_]+): "`},
+		{"milestones", "../pkg/session/timeline.go", `Milestone = "([a-z_]+)"`, `(?s)\n  timeline: \{\n(.*?)\n  \}`, `(?m)^ +([a-z_]+): "`},
 		{"events", "../pkg/event/event.go", `Type\s+= "([a-z_.]+)"`, `(?s)\n    types: \{\n(.*?)\n    \}`, `(?m)^ +"?([a-z_.]+)"?: "`},
 	} {
 		known := map[string]bool{}

@@ -54,6 +54,10 @@ auth:
 	if err != nil || strings.Contains(string(out), "argon2") || strings.Contains(string(out), "ha1") || !strings.Contains(string(out), config.Hidden) {
 		t.Errorf("got %s, %v", out, err)
 	}
+	// An empty hash cannot be read again, so users without one must not show it.
+	if strings.Contains(string(out), `password: ""`) || strings.Contains(string(out), `digest: ""`) {
+		t.Errorf("empty hashes in %s", out)
+	}
 }
 
 func TestConfigErrors(t *testing.T) {

@@ -272,7 +272,7 @@ auth:
       password: "***"
       allow:
         - actions: [play]
-        - actions: []
+        - {}
 `
 	if string(got) != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)

@@ -39,6 +39,9 @@ type Key struct {
 	Default string `json:"default"`
 	// SetBy is where the value was set, as Origin.String has it; "" for the default.
 	SetBy string `json:"set_by"`
+	// Overlay reports whether that is the overlay, from which a change to nil takes
+	// the key.
+	Overlay bool `json:"overlay"`
 	// Live reports whether the key changes while the program runs.
 	Live bool `json:"live"`
 	// Secret reports whether the value holds something that is not shown.
@@ -69,7 +72,8 @@ func (r *Report) Keys() ([]Key, error) {
 		if k.Value, err = e.text(); err != nil {
 			failed = err
 		}
-		k.Default, k.SetBy, k.Variable = r.defaults[e.key], r.origins[e.key].String(), e.variable()
+		origin := r.origins[e.key]
+		k.Default, k.SetBy, k.Overlay, k.Variable = r.defaults[e.key], origin.String(), origin.Overlay, e.variable()
 		keys = append(keys, k)
 	})
 	if failed != nil {

@@ -65,7 +65,7 @@ func TestKeys(t *testing.T) {
 
 func TestOptional(t *testing.T) {
 	s := newSample()
-	report, err := s.load("auth:\n  users:\n  - name: a\n    allow: [{actions: [], limit: 0s, count: 3}, {actions: []}]\n")
+	report, err := s.load("auth:\n  users:\n  - name: a\n    allow: [{actions: [play], limit: 0s, count: 3}, {actions: [play]}]\n")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -116,7 +116,7 @@ func TestDifferences(t *testing.T) {
 		{"a group", "rtmp:\n  tls: {key: hush}\n  fast: true\n",
 			"rtmp:\n  fast: true # default: false, set by weir.yaml:3:3\n  tls:\n    key: \"***\" # set by weir.yaml:2:9\n"},
 		{"groups", "auth:\n  users:\n  - name: a\n    allow: [{count: 1}]\n",
-			"auth:\n  users: # default: [], set by weir.yaml:2:3\n    - name: a\n      password: \"\"\n      allow:\n        - actions: []\n          count: 1\n"},
+			"auth:\n  users: # default: [], set by weir.yaml:2:3\n    - name: a\n      allow:\n        - count: 1\n"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			report, err := newSample().load(test.file)

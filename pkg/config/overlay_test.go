@@ -38,6 +38,11 @@ func TestOverlayWins(t *testing.T) {
 			t.Errorf("%s was set by %+v", key, got)
 		}
 	}
+	for key, want := range map[string]bool{"rtmp.timeout": true, "rtmp.retries": false, "rtmp.fast": false, "rtmp.listen": false, "auth.users": true} {
+		if keys := keyed(t, report); keys[key].Overlay != want {
+			t.Errorf("%s: %+v", key, keys[key])
+		}
+	}
 	_, err = newSample().withOverlay("rtmp:\n\n\n  timeout: 1\n", Overlay{Path: "data/overlay.yaml", Text: []byte("rtmp:\n  fasst: true\n")})
 	if got := err.Error(); !strings.HasPrefix(got, "weir.yaml:4:12: rtmp.timeout: must") || !strings.Contains(got, "\ndata/overlay.yaml:2:3: rtmp.fasst: unknown key") {
 		t.Errorf("got %v", err)

@@ -82,9 +82,10 @@ type effectiveWriter struct {
 }
 
 // entries writes one entry after the other, the first after lead and the others
-// after indent.
+// after indent. What is empty of elements is left out: where an optional text is of a
+// form of its own, as a hash is, the empty one cannot be read again.
 func (w *effectiveWriter) entries(all []*entry, lead, indent string) error {
-	all = slices.DeleteFunc(slices.Clone(all), func(e *entry) bool { return e.unset() || w.only != nil && !w.only[e] })
+	all = slices.DeleteFunc(slices.Clone(all), func(e *entry) bool { return e.unset() || w.report == nil && e.empty() || w.only != nil && !w.only[e] })
 	if len(all) == 0 {
 		w.out.WriteString(lead + "{}\n")
 	}

@@ -154,6 +154,15 @@ func (e *entry) unset() bool {
 	return e.shape == scalar && e.value.Kind() == reflect.Pointer && e.value.IsNil()
 }
 
+// empty reports whether e is an empty text or list.
+func (e *entry) empty() bool {
+	if e.shape == group {
+		return false
+	}
+	text, err := e.text()
+	return err == nil && (text == `""` || text == "[]")
+}
+
 // isScalar reports whether t is a single value, or a pointer to one, which makes
 // it optional.
 func isScalar(t reflect.Type) bool {

@@ -3,11 +3,16 @@
 package e2e
 
 import (
+	"bytes"
 	"encoding/base64"
+	"encoding/json"
 	"flag"
 	"fmt"
+	"io"
+	"net/http"
 	"net/url"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -28,13 +33,15 @@ type pageOfConsole struct {
 }
 
 var consolePages = []pageOfConsole{
-	{"overview", `nav a[href="?"]`, `document.querySelectorAll(".charts canvas").length === 4 && document.querySelectorAll("[data-stream]").length === 3`},
+	{"overview", `nav a[href="?"]`, `document.querySelectorAll(".charts canvas").length === 4 && document.querySelectorAll("[data-stream]").length === 3
+		&& /bit/.test(document.querySelector(".charts b").innerText) && document.querySelector(".charts .chip")`},
 	{"stream", `[data-stream="live/demo"] .details`, `document.querySelectorAll(".charts canvas").length === 3 && document.querySelector(".events li") && document.querySelector("tr[data-session]") && document.querySelector(".verdict")`},
-	{"sessions", `nav a[href="?page=sessions"]`, `document.querySelectorAll("tr[data-session]").length >= 4`},
-	{"session", `tr[data-session] td a.code`, `document.querySelector(".details .facts")`},
+	{"sessions", `nav a[href="?page=sessions"]`, `document.querySelectorAll("tr[data-session]").length >= 4
+		&& [/bit.s/, /\d ms/].every((figure) => [...document.querySelectorAll("tr[data-session] .figure")].some((e) => figure.test(e.innerText)))`},
+	{"session", `tr[data-session] td a.code`, `document.querySelector(".details .facts") && document.querySelector(".moments [data-what=connected]") && document.querySelector(".moments [data-what=authorised] .detail")`},
 	{"ended", `.tabs a:not([aria-current])`, `document.querySelector(".reason")`},
 	{"events", `nav a[href="?page=events"]`, `document.querySelectorAll(".events li").length > 3`},
-	{"config", `nav a[href="?page=config"]`, `document.querySelector(".section")`},
+	{"config", `nav a[href="?page=config"]`, `document.querySelectorAll(".section").length > 10`},
 }
 
 // findings is a JavaScript expression for what is wrong with the page of the
@@ -60,7 +67,7 @@ const findings = `(() => {
 		if (/undefined|NaN|\[object|\{\}/.test(text)) found.push("broken text: " + text);
 		if (document.documentElement.lang !== "zh-CN") return;
 		const version = document.querySelector(".version")?.textContent ?? "–";
-		const words = text.replaceAll(version, "").replace(/\b(live|radio|cam)\/[\w/*.]+|\b[a-z_]+\.[a-z_]+\b|FMLE\S+ \(compatible; Lavf[\d.]+\)|Lavf[\d.]+/g, "").match(/[A-Za-z][A-Za-z0-9.]*/g) ?? [];
+		const words = text.replaceAll(version, "").replace(/\S+\.yaml(:\d+)*|\b(live|radio|cam)\/[\w/*.]+|\b[a-z_]+\.[a-z_]+\b|FMLE\S+ \(compatible; Lavf[\d.]+\)|Lavf[\d.]+/g, "").match(/[A-Za-z][A-Za-z0-9.]*/g) ?? [];
 		const english = words.filter((word) => !terms.test(word.replace(/\.$/, "")));
 		if (english.length > 0) found.push("not Chinese: " + JSON.stringify(text) + " " + where);
 	};
@@ -85,7 +92,7 @@ const findings = `(() => {
 // it writes the pictures of docs/console.md.
 func TestFullChromiumPages(t *testing.T) {
 	t.Parallel()
-	s := startServer(t, settings{"webrtc.listen": freeport.Address(t)})
+	s := startServer(t, settings{"webrtc.listen": freeport.Address(t), "hls.window": "5"})
 	s.publish(t, simpleClip, "live/demo", publishOptions{loop: true})
 	s.publish(t, hardClip, "cam/north", publishOptions{loop: true})
 	s.publish(t, audioOnlyClip, "radio/jazz", publishOptions{loop: true})
@@ -95,8 +102,11 @@ func TestFullChromiumPages(t *testing.T) {
 	start(t, 3*time.Minute, nil, "curl", "-sN", "-o", os.DevNull, s.httpURL("cam/north.ts"))
 	_ = start(t, time.Minute, nil, "curl", "-sN", "-m", "1", "-o", os.DevNull, s.httpURL("live/demo.mp4")).wait() // 28: the time is over
 
-	f := startFront(t, s)
-	b := openPage(t, f.url, "--allow-loopback-in-peer-connection")
+	console := s.httpURL("")
+	if *update {
+		console = startHistory(t, s)
+	}
+	b := openPage(t, console, "--allow-loopback-in-peer-connection")
 	b.call(t, "Network.enable", nil, nil)
 	b.call(t, "Log.enable", nil, nil)
 	b.call(t, "Emulation.setScrollbarsHidden", map[string]any{"hidden": true}, nil)
@@ -105,14 +115,14 @@ func TestFullChromiumPages(t *testing.T) {
 	steps := []struct {
 		name    string
 		refuses bool // the server answers with errors, which Chromium complains about
-		do      func(*testing.T, *browser, *front)
+		do      func(*testing.T, *browser, *server)
 	}{
-		{"pages", false, walkPages}, {"keyboard", false, useKeyboard}, {"kick", false, kickSession}, {"release", false, releasePublisher},
+		{"pages", false, walkPages}, {"keyboard", false, useKeyboard}, {"kick", true, kickSession}, {"release", false, releasePublisher},
 		{"events", false, pauseEvents}, {"configuration", true, changeConfiguration}, {"trouble", true, showTrouble}, {"login", true, logIn},
 	}
 	for _, step := range steps {
 		ok := t.Run(step.name, func(t *testing.T) {
-			step.do(t, b, f)
+			step.do(t, b, s)
 			for _, problem := range b.problems {
 				if !step.refuses || !strings.Contains(problem, "Failed to load resource") {
 					t.Errorf("the page complains: %s", problem)
@@ -125,7 +135,7 @@ func TestFullChromiumPages(t *testing.T) {
 		}
 	}
 	for _, address := range b.addresses {
-		if u, err := url.Parse(address); err != nil || (u.Host != strings.TrimPrefix(f.url, "http://") && u.Scheme != "blob" && u.Scheme != "data") {
+		if u, err := url.Parse(address); err != nil || (!strings.HasPrefix(address, console) && u.Scheme != "blob" && u.Scheme != "data") {
 			t.Errorf("the console asks another host: %s", address)
 		}
 	}
@@ -221,7 +231,7 @@ var documentPictures = map[string]string{
 	"zh dark 360 overview":   "console-phone",
 }
 
-func walkPages(t *testing.T, b *browser, _ *front) {
+func walkPages(t *testing.T, b *browser, _ *server) {
 	for _, language := range []string{"en", "zh"} {
 		for _, theme := range []string{"light", "dark"} {
 			b.choose(t, "select[name=language]", language)
@@ -258,7 +268,7 @@ func walkPages(t *testing.T, b *browser, _ *front) {
 }
 
 // useKeyboard goes from page to page by keys alone.
-func useKeyboard(t *testing.T, b *browser, _ *front) {
+func useKeyboard(t *testing.T, b *browser, _ *server) {
 	const focus = `document.activeElement`
 	b.call(t, "Page.navigate", map[string]any{"url": mustEval(t, b, `location.origin + "/"`)}, nil)
 	b.eventually(t, 20*time.Second, "the overview", consolePages[0].complete)
@@ -321,7 +331,7 @@ func tabTo(t *testing.T, b *browser, selector string) {
 }
 
 // kickSession finds a session by the filter and closes it, after being asked.
-func kickSession(t *testing.T, b *browser, _ *front) {
+func kickSession(t *testing.T, b *browser, _ *server) {
 	b.follow(t, `nav a[href="?page=sessions"]`, consolePages[2].complete)
 	b.choose(t, ".filter [name=action]", "play")
 	b.enter(t, ".filter [name=stream]", "cam/north")
@@ -334,11 +344,13 @@ func kickSession(t *testing.T, b *browser, _ *front) {
 	b.follow(t, ".confirm .danger", `!document.querySelector(".confirm") && document.querySelector(".toast").innerText`)
 	b.eventually(t, 10*time.Second, "it is gone", `document.querySelector(".none")`)
 	b.follow(t, ".tabs a:not([aria-current])", fmt.Sprintf(`document.querySelector('[data-session=%q] .reason[title=kicked]')`, id))
+	b.follow(t, fmt.Sprintf(`[data-session=%q] a.code`, id), `/kicked/.test(document.querySelector(".moments [data-what=closed]")?.innerText)`)
+	b.escape(t)
 	b.follow(t, ".filter .plain", `!location.search.includes("stream")`)
 }
 
 // releasePublisher plays a stream on its page and closes its publisher.
-func releasePublisher(t *testing.T, b *browser, _ *front) {
+func releasePublisher(t *testing.T, b *browser, _ *server) {
 	b.follow(t, `nav a[href="?"]`, `document.querySelector("[data-stream]")`)
 	b.follow(t, `[data-stream="live/demo"] .details`, consolePages[1].complete)
 	b.choose(t, "select[name=theme]", "light")
@@ -353,7 +365,7 @@ func releasePublisher(t *testing.T, b *browser, _ *front) {
 }
 
 // pauseEvents holds the list while more happens.
-func pauseEvents(t *testing.T, b *browser, _ *front) {
+func pauseEvents(t *testing.T, b *browser, _ *server) {
 	b.follow(t, `nav a[href="?page=events"]`, consolePages[5].complete)
 	b.eventually(t, 10*time.Second, "they come as they happen", `document.querySelector(".filter .mark[data-state=active]")`)
 	b.follow(t, ".pause", `document.querySelector(".pause[aria-pressed=true]")`)
@@ -371,51 +383,81 @@ func pauseEvents(t *testing.T, b *browser, _ *front) {
 }
 
 // changeConfiguration changes a key: wrongly, while somebody else does, rightly,
-// and back.
-func changeConfiguration(t *testing.T, b *browser, f *front) {
+// and back; and has the file read again.
+func changeConfiguration(t *testing.T, b *browser, s *server) {
 	const key = `[data-key="hls.window"]`
+	shows := func(value string) string {
+		return `document.querySelector('` + key + ` .value').innerText === "` + value + `" && !document.querySelector('` + key + ` .editor')`
+	}
 	b.follow(t, `nav a[href="?page=config"]`, consolePages[6].complete)
-	b.enter(t, ".filter [name=key]", "segments playlist")
+	b.enter(t, ".filter [name=key]", "least PLAYLIST segments 100")
 	b.eventually(t, 5*time.Second, "one key is left", `document.querySelectorAll("[data-key]").length === 1 && document.querySelector('`+key+`')`)
 	b.follow(t, key+" button", `document.activeElement.matches('`+key+` [name=value]')`)
 	b.enter(t, key+" [name=value]", "many")
 	b.press(t)
-	b.eventually(t, 10*time.Second, "what is wrong stands at the key", `document.querySelector('`+key+` [role=alert]')?.innerText === "hls.window must be a number"`)
-	f.set(func() {
-		f.values["hls.window"] = "9"
-		f.turn++
-	})
+	b.eventually(t, 10*time.Second, "what is wrong stands at the key", `/^hls.window: must be .* is "many"$/.test(document.querySelector('`+key+` [role=alert]')?.innerText)`)
+	s.configure(t, map[string]any{"hls.window": "9"})
 	b.enter(t, key+" [name=value]", "8")
 	b.press(t)
 	b.eventually(t, 10*time.Second, "somebody else was quicker", `/meanwhile, to 9/.test(document.querySelector('`+key+` [role=alert]')?.innerText)`)
 	b.press(t)
-	b.eventually(t, 10*time.Second, "it is changed", `document.querySelector('`+key+` .value').innerText === "8" && !document.querySelector('`+key+` .editor')`)
+	b.eventually(t, 10*time.Second, "it is changed", shows("8"))
 	b.eventually(t, 5*time.Second, "the focus is at the key", `document.activeElement.matches('`+key+` button')`)
 	b.follow(t, key+" button", `document.querySelector('`+key+` .editor')`)
-	b.follow(t, key+" .buttons .plain", `document.querySelector('`+key+` .value').innerText === "6"`)
-	b.follow(t, ".reload", `/Needs a restart: rtmp.listen/.test(document.querySelector(".toast").innerText)`)
+	b.follow(t, key+" .buttons button:nth-of-type(2)", shows("5"))
+
+	file := filepath.Join(s.dir, "weir.yaml")
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	edited := strings.NewReplacer(`window: "5"`, "window: 7", s.rtmp, freeport.Address(t)).Replace(string(text))
+	for _, reload := range []struct{ text, value, told string }{
+		{edited, "7", "Changed: hls.window. Needs a restart: rtmp.listen."},
+		{string(text), "5", "Changed: hls.window."},
+	} {
+		if err := os.WriteFile(file, []byte(reload.text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		b.follow(t, ".reload", fmt.Sprintf(`document.querySelector(".toast").innerText === %q`, reload.told))
+		b.eventually(t, 10*time.Second, "the value is the file's", shows(reload.value))
+	}
 	b.choose(t, "[name=log]", "warn")
 	b.eventually(t, 10*time.Second, "the log has less", `fetch("/api/v1/log").then((res) => res.json()).then(({level}) => level === "warn")`)
 	b.choose(t, "[name=log]", "debug")
 }
 
-// showTrouble: what is on the page stays while the server answers with errors.
-func showTrouble(t *testing.T, b *browser, f *front) {
-	b.follow(t, `nav a[href="?"]`, `document.querySelectorAll("[data-stream]").length > 1`)
-	f.set(func() { f.broken = true })
-	b.eventually(t, 10*time.Second, "the page says what is wrong, and shows what it had", `/it is broken/.test(document.querySelector(".banner[role=alert]")?.innerText) && document.querySelector(".stale [data-stream]")`)
-	f.set(func() { f.broken = false })
+// showTrouble: the overview tells what the server warns of, and keeps what it has
+// while the server cannot be reached.
+func showTrouble(t *testing.T, b *browser, s *server) {
+	s.configure(t, map[string]any{"hooks.events": "[server.started]"})
+	b.call(t, "Page.navigate", map[string]any{"url": mustEval(t, b, `location.origin + "/"`)}, nil)
+	b.eventually(t, 20*time.Second, "it warns", `/no effect/.test(document.querySelector(".banner li")?.innerText) && document.querySelectorAll("[data-stream]").length > 1`)
+	offline := map[string]any{"offline": true, "latency": 0, "downloadThroughput": -1, "uploadThroughput": -1}
+	b.call(t, "Network.emulateNetworkConditions", offline, nil)
+	b.eventually(t, 10*time.Second, "the page says what is wrong, and shows what it had", `/cannot be reached/.test(document.querySelector(".banner[role=alert]")?.innerText) && document.querySelector(".stale [data-stream]")`)
+	offline["offline"] = false
+	b.call(t, "Network.emulateNetworkConditions", offline, nil)
 	b.eventually(t, 20*time.Second, "it comes back", `!document.querySelector(".banner[role=alert]") && !document.querySelector(".stale")`)
 }
 
-// logIn: with a token, which the tab keeps, and as a user, whom it forgets.
-func logIn(t *testing.T, b *browser, f *front) {
-	f.set(func() { f.locked = []string{"Bearer open sesame", "Basic YW5uOnDDpHNz"} })
+// logIn: with the token that the server printed, which the tab keeps, and as a user,
+// whom it forgets.
+func logIn(t *testing.T, b *browser, s *server) {
+	hash := start(t, time.Minute, func(c *exec.Cmd) { c.Stdin = strings.NewReader("päss\n") }, weirBinary(t), "hash")
+	if err := hash.wait(); err != nil {
+		t.Fatal(err)
+	}
+	users := func(may string) map[string]any {
+		return map[string]any{"auth.loopback": "false", "auth.users": fmt.Sprintf("- {name: ann, password: %q, allow: [{actions: [%s]}]}\n- allow: [{actions: [publish, play], streams: ['**']}]\n",
+			strings.TrimSpace(hash.out.String()), may)}
+	}
+	s.configure(t, users("api"))
 	b.eventually(t, 20*time.Second, "the console asks who one is", `document.querySelector(".login [name=token]") && !document.querySelector("[data-stream]")`)
 	b.enter(t, ".login [name=token]", "close sesame")
 	b.press(t)
 	b.eventually(t, 10*time.Second, "a wrong token is refused", `document.querySelector(".login [role=alert]")`)
-	b.enter(t, ".login [name=token]", "open sesame")
+	b.enter(t, ".login [name=token]", s.token(t))
 	b.press(t)
 	b.eventually(t, 10*time.Second, "the right one is not", `document.querySelector("[data-stream]")`)
 	b.call(t, "Page.reload", nil, nil)
@@ -426,7 +468,45 @@ func logIn(t *testing.T, b *browser, f *front) {
 	b.enter(t, ".login [name=password]", "päss")
 	b.press(t)
 	b.eventually(t, 10*time.Second, "the user is let in", `document.querySelector("[data-stream]")`)
+	s.configure(t, users("metrics"))
+	b.eventually(t, 10*time.Second, "the user may not look any more", `/not allowed/.test(document.querySelector(".banner[role=alert]")?.innerText)`)
+	s.configure(t, users("api"))
+	b.eventually(t, 20*time.Second, "the user may again", `!document.querySelector(".banner[role=alert]")`)
 	b.follow(t, `nav a[href="?page=events"]`, consolePages[5].complete)
 	b.call(t, "Page.reload", nil, nil)
 	b.eventually(t, 20*time.Second, "the password is forgotten", `document.querySelector(".login")`)
+}
+
+// token returns the API's, which the server printed.
+func (s *server) token(t *testing.T) string {
+	t.Helper()
+	_, token, ok := strings.Cut(apiToken.FindString(s.out.String()), "=")
+	if !ok {
+		t.Fatalf("no token in\n%s", tail(s.out.String(), 2000))
+	}
+	return token
+}
+
+// configure changes keys as another operator does; nil takes one back.
+func (s *server) configure(t *testing.T, changes map[string]any) {
+	t.Helper()
+	body, err := json.Marshal(map[string]any{"changes": changes})
+	if err != nil {
+		t.Fatal(err)
+	}
+	req, err := http.NewRequest(http.MethodPatch, s.httpURL("api/v1/config"), bytes.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer "+s.token(t))
+	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("If-Match", "*")
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if answer, _ := io.ReadAll(resp.Body); resp.StatusCode != http.StatusOK {
+		t.Fatalf("%s: %s\n%s", body, resp.Status, answer)
+	}
 }

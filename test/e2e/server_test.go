@@ -113,8 +113,8 @@ func startServer(t *testing.T, changes settings) *server {
 // runWeir starts the program in dir with a configuration file.
 func runWeir(t *testing.T, dir, config string, limit time.Duration, command string, args ...string) *process {
 	t.Helper()
-	file := filepath.Join(dir, "weir.yaml")
-	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
+	const file = "weir.yaml"
+	if err := os.WriteFile(filepath.Join(dir, file), []byte(config), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	args = append([]string{command, "--config", file}, args...)

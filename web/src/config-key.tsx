@@ -33,7 +33,7 @@ export function ConfigKeyRow(props: ConfigKeyProps) {
         <span class="chip" data-live={k.live} title={k.live ? words.liveHint : words.restartHint}>
           {k.live ? `⚡ ${words.isLive}` : `↻ ${words.isRestart}`}
         </span>
-        {k.set_by && <span class="set">{k.set_by === "overlay" ? words.setHere : words.setBy(k.set_by)}</span>}
+        {k.set_by && <span class="set">{k.overlay ? words.setHere : words.setBy(k.set_by)}</span>}
       </div>
       <Value text={plain(k, k.value)} secret={k.secret} />
       {k.live && !edits && (
@@ -142,12 +142,12 @@ function Editor({ api, etag, configKey: k, onChange, onDone }: ConfigKeyProps & 
       ) : (
         <input {...field} {...(k.type === "secret" ? { type: "password" } : { type: "text" })} autocomplete="off" autocapitalize="none" spellcheck={false} />
       )}
-      {k.secret && k.type !== "secret" && <p class="aside">{words.typeSecrets}</p>}
+      {k.type !== "secret" && k.value.includes("***") && <p class="aside">{words.typeSecrets}</p>}
       <span class="buttons">
         <button type="submit" class="primary" disabled={busy}>
           {busy ? words.saving : words.save}
         </button>
-        {k.set_by === "overlay" && (
+        {k.overlay && (
           <button type="button" class="plain" disabled={busy} onClick={() => change(null)}>
             {words.reset}
           </button>

@@ -8,6 +8,7 @@ const key = (name: string, more: Partial<ConfigKey> = {}): ConfigKey => ({
   value: "",
   default: "",
   set_by: "",
+  overlay: false,
   live: false,
   secret: false,
   help: "",
@@ -16,7 +17,7 @@ const key = (name: string, more: Partial<ConfigKey> = {}): ConfigKey => ({
 
 const keys = [
   key("log.level", { live: true, value: "info", help: "What is written." }),
-  key("hls.window", { live: true, set_by: "overlay", help: "Segments in a playlist." }),
+  key("hls.window", { live: true, set_by: "data/overlay.yaml:4:3", overlay: true, help: "Segments in a playlist." }),
   key("log.format", { set_by: "WEIR_LOG_FORMAT" }),
 ];
 const names = (search: string, show: Parameters<typeof sections>[2]) => sections(keys, search, show).map((s) => [s.name, ...s.keys.map((k) => k.key)]);
@@ -38,6 +39,7 @@ describe("texts", () => {
     ["text", '""', "", '""'],
     ["address", '":8080"', ":8080", '":8080"'],
     ["secret", '"a \\"b\\" # c"', 'a "b" # c', '"a \\"b\\" # c"'],
+    ["size", '"0"', "0", '"0"'],
     ["number", "6", "6", "6"],
     ["list", '["a", b]', '["a", b]', '["a", b]'],
   ] as const)("of type %s are typed without quotes: %s", (type, value, typed, sent) => {

@@ -28,7 +28,7 @@ export function sections(keys: ConfigKey[], search: string, show: Show): Section
 }
 
 // Of these a value is one text, which people type without YAML's quotes.
-const texts: KeyType[] = ["text", "secret", "address"];
+const texts: KeyType[] = ["text", "secret", "address", "duration", "size"];
 
 /** A value of a key as people read it, and type it. */
 export function plain({ type }: ConfigKey, value: string): string {

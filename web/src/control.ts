@@ -30,7 +30,7 @@ export interface Session {
   skips: number;
   frames_skipped: number;
   /** Of media that comes in packets. */
-  network: { packets_in: number; packets_out: number; packets_lost: number; packets_reordered: number; jitter_ms: number } | null;
+  network: { packets_in: number; packets_out: number; packets_lost: number; packets_reordered: number; jitter_ms: number; round_trip_ms: number | null } | null;
   left_out: Pick<Lack, "kind" | "codec" | "why">[];
   /** In bit/s, over the last seconds. */
   bitrate_in?: number;
@@ -102,8 +102,10 @@ export interface ConfigKey {
   type: KeyType;
   value: string;
   default: string;
-  /** Empty for the default, "overlay" for what was changed by the API. */
+  /** A place in a file, or a variable; empty for the default. */
   set_by: string;
+  /** It was set by a change of the API, which null takes back. */
+  overlay: boolean;
   /** It can change while weir runs. */
   live: boolean;
   /** Something in the value is hidden. */

@@ -89,6 +89,7 @@ function Facts({ session: s, timeline, end }: Details) {
         <Fact name={words.packets}>{net && `${number(net.packets_in)} / ${number(net.packets_out)}`}</Fact>
         <Fact name={words.lost}>{net && number(net.packets_lost)}</Fact>
         <Fact name={words.jitter}>{net && delay(net.jitter_ms)}</Fact>
+        <Fact name={words.roundTrip}>{typeof net?.round_trip_ms === "number" && delay(net.round_trip_ms)}</Fact>
         {s.left_out.map((o) => (
           <Fact key={o.codec} name={words.leftOut}>
             {o.codec} <span lang="en">{o.why}</span>

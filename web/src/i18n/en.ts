@@ -235,6 +235,7 @@ export const en = {
     packets: "Packets in and out",
     lost: "Packets lost",
     jitter: "Jitter",
+    roundTrip: "Round trip",
     leftOut: "Left out",
     error: "Error",
   },

@@ -235,6 +235,7 @@ export const zh: Words = {
     packets: "收发的包",
     lost: "丢包",
     jitter: "抖动",
+    roundTrip: "往返时间",
     leftOut: "未包含",
     error: "错误",
   },

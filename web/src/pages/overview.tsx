@@ -80,7 +80,7 @@ function Charts({ samples }: { samples: Sample[] }) {
   const words = w().overview;
   const at = samples.map((s) => Date.parse(s.at) / 1000);
   const newest = samples.at(-1);
-  const viewers = Object.entries(newest?.viewers ?? {}).filter(([, n]) => n > 0);
+  const viewers = Object.entries(newest?.viewers ?? {}).filter(([, n]) => n > 0).sort(([, a], [, b]) => b - a);
   return (
     <section class="charts" aria-label={words.charts}>
       <Chart
@@ -93,7 +93,8 @@ function Charts({ samples }: { samples: Sample[] }) {
         ]}
       />
       <Chart title={words.viewers} at={at} format={number} lines={[{ label: "", values: samples.map(viewersOf) }]}>
-        <span class="chips">
+        {/* Where there is no room for all of them, the title has them. */}
+        <span class="chips" title={viewers.map(([id, n]) => `${protocol(id)} ${number(n)}`).join(" · ")}>
           {viewers.map(([id, n]) => (
             <span key={id} class="chip" title={w().viewersBy(n, protocol(id))}>
               {protocol(id)} {number(n)}
