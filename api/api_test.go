@@ -138,12 +138,12 @@ func TestStreams(t *testing.T) {
 		`"publisher":{"session":"` + id + `","protocol":"rtmp","remote":"192.0.2.1:1","user":"","encoder":"Lavf59"},` +
 		`"tracks":[{"id":0,"kind":"video","codec":"H264","profile":"High 4.0","width":1280,"height":720,"frame_rate":25,"bitrate":612000},` +
 		`{"id":1,"kind":"audio","codec":"AAC","profile":"LC","sample_rate":44100,"channels":2,"bitrate":64000}],` +
-		`"bitrate":676000,"gop_s":2,"viewers":{"httpflv":1,"rtmp":1},"viewers_total":2,"bytes_in":123,"frames_in":456,"left_out":[` +
+		`"bitrate":676000,"gop_s":2,"viewers":{"httpflv":1,"rtmp":1},"viewers_total":2,"bytes_in":123,"frames_in":456,"frames_dropped":0,"left_out":[` +
 		`{"protocol":"httpflv","action":"play","kind":"audio","codec":"AC3","why":"no number"},` +
 		`{"protocol":"rtmp","action":"play","kind":"audio","codec":"AC3","why":"no number"}],` +
 		`"webrtc":{"playable":true,"why":"B-frames","frame_rate":12.5,"left_out":[{"kind":"audio","codec":"AC3","why":"no number"}]}}`
 	gone := `{"name":"live/gone","state":"grace","ready":false,"epoch":0,"since":"2026-01-02T02:04:05Z","publisher":null,` +
-		`"tracks":[],"bitrate":0,"gop_s":0,"viewers":{},"viewers_total":0,"bytes_in":0,"frames_in":0,"left_out":[]}`
+		`"tracks":[],"bitrate":0,"gop_s":0,"viewers":{},"viewers_total":0,"bytes_in":0,"frames_in":0,"frames_dropped":0,"left_out":[]}`
 	h := New(o)
 	for _, c := range []struct{ name, target, want string }{
 		{"all", "/api/v1/streams", `{"streams":[` + live + `,` + gone + `]}`},

@@ -39,6 +39,12 @@ type StreamInfo struct {
 	ViewersTotal int            `json:"viewers_total"`
 	BytesIn      uint64         `json:"bytes_in"`
 	FramesIn     uint64         `json:"frames_in"`
+	// FramesDropped are pictures that came before the publisher's first key frame,
+	// so that nobody could decode them.
+	FramesDropped uint64 `json:"frames_dropped"`
+	// LastFrameS is how long ago the newest frame came, in seconds; nil before the
+	// first.
+	LastFrameS *float64 `json:"last_frame_s,omitempty"`
 	// LeftOut are the tracks that the publisher had and that cannot be used, and
 	// those that protocols in use do not carry. It is filled in by the API.
 	LeftOut []LackInfo `json:"left_out"`

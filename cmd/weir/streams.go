@@ -26,7 +26,10 @@ func (a *app) listStreams() []api.StreamInfo {
 func describeStream(i bus.Info, sessions *session.Registry) api.StreamInfo {
 	out := api.StreamInfo{
 		Name: i.Name, State: api.StateGrace, Ready: i.Layout.Ready, Epoch: i.Layout.Epoch, Since: i.Since,
-		Bitrate: i.Bitrate, GOPS: i.GOP.Seconds(), BytesIn: i.BytesIn, FramesIn: i.FramesIn,
+		Bitrate: i.Bitrate, GOPS: i.GOP.Seconds(), BytesIn: i.BytesIn, FramesIn: i.FramesIn, FramesDropped: i.FramesEarly,
+	}
+	if i.LastFrame >= 0 {
+		out.LastFrameS = new(i.LastFrame.Seconds())
 	}
 	if i.State == bus.Live {
 		out.State = api.StateLive

@@ -71,6 +71,9 @@ export interface Stream {
   viewers_total: number;
   bytes_in: number;
   frames_in: number;
+  frames_dropped?: number;
+  /** Seconds since the newest frame came. */
+  last_frame_s?: number;
   /**
    * The stream's time at the moment of the answer, in ms modulo 2^32 as FLV
    * timestamps count it; absent before the first frame.

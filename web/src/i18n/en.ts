@@ -174,6 +174,7 @@ export const en = {
     anonymous: "anonymous",
     since: "Since",
     received: "Received",
+    silent: "Has sent nothing for",
     release: "Disconnect the publisher",
     releaseTitle: (name: string) => `Disconnect the publisher of ${name}?`,
     releaseText: "Somebody else may publish then. Viewers stay and wait.",

@@ -174,6 +174,7 @@ export const zh: Words = {
     anonymous: "匿名",
     since: "开始于",
     received: "已接收",
+    silent: "无数据已持续",
     release: "断开推流端",
     releaseTitle: (name) => `断开 ${name} 的推流端？`,
     releaseText: "之后其他人可以推流。观众会留下等待。",

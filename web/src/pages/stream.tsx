@@ -4,7 +4,7 @@ import type { Api, Info, Stream, StreamList } from "../api";
 import { Chart } from "../chart";
 import { Confirm } from "../dialog";
 import { EventList } from "../event-list";
-import { bitrate, bytes, clock, decimal, frameRate, number, trackFormat } from "../format";
+import { bitrate, bytes, clock, decimal, duration, frameRate, number, trackFormat } from "../format";
 import { w } from "../i18n/language";
 import { useKick } from "../kick";
 import { Lacks } from "../lacks";
@@ -150,6 +150,9 @@ function Layout({ stream }: { stream: Stream }) {
   );
 }
 
+// Publishers send many frames a second; a pause that lasts as long is worth a word.
+const silenceS = 2;
+
 function Publisher({ api, stream }: { api: Api; stream: Stream }) {
   const [asks, setAsks] = useState(false);
   const tell = useToast();
@@ -175,6 +178,7 @@ function Publisher({ api, stream }: { api: Api; stream: Stream }) {
             <Fact name={w().session.agent}>{publisher.encoder}</Fact>
             <Fact name={words.since}>{clock(Date.parse(stream.since))}</Fact>
             <Fact name={words.received}>{bytes(stream.bytes_in)}</Fact>
+            {(stream.last_frame_s ?? 0) >= silenceS && <Fact name={words.silent}>{duration(stream.last_frame_s!)}</Fact>}
           </dl>
           <button type="button" class="plain release" onClick={() => setAsks(true)}>
             {words.release}…
