@@ -60,7 +60,7 @@ test: ## install what is missing, then check everything that is quick
 
 # MEASURING are tests of what browsers show and encode: with the race detector in
 # the server they take long and find no races that others do not.
-MEASURING := ^TestFull(AudioOfBrowsers|WHIPChromium|WHEP(Sync|Silence|Latency|BFrames)|ChromiumPlayer(Latency|Codecs))$$
+MEASURING := ^TestFull(AudioOfBrowsers|WHIPChromium|WHEP(Sync|Silence|Latency|BFrames)|ChromiumPlayer(Latency|Codecs|Bounded|Embedded))$$
 
 # test-rest is test-all without test, for machines that report them apart.
 test-rest: build
@@ -70,7 +70,7 @@ test-rest: build
 	@$(STAGE) 4m 'race-detecting server' $(MAKE) race-binary
 	@$(STAGE) 19m 'end to end, race detector in the server' env WEIR_BIN=$(CURDIR)/bin/weir-race $(CLIENT_TESTS) -- -tags e2e -count=1 -parallel 4 -timeout 17m -skip '$(MEASURING)' -- ./test/e2e
 	@$(STAGE) 7m 'soaks of 60 s' env CGO_ENABLED=1 WEIR_SOAK=60s go test -race -count=1 -p 1 -timeout 6m -run '^TestSoak' ./...
-	@$(STAGE) 9m 'fuzz' $(MAKE) fuzz FUZZ_TIME=20000x
+	@$(STAGE) 10m 'fuzz' $(MAKE) fuzz FUZZ_TIME=20000x
 
 test-all: ## test with every client, a race-detecting server, soaks and fuzzing
 	@$(MAKE) test

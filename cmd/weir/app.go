@@ -125,6 +125,8 @@ func (a *app) start(s *settings) error {
 			a.rtsp, a.rtsps = s.Addr(), s.TLSAddr()
 		case *relay.Service:
 			a.relay = s
+			a.events.fetches = s.Fetches
+			a.events.hooks.Answered(a.answered)
 		case *webrtc.Server:
 			a.webrtc = s.Addr()
 		}

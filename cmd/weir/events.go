@@ -30,7 +30,10 @@ type events struct {
 	// mu is held while an event is published that depends on viewers, which the hub
 	// never makes wait for.
 	mu      sync.Mutex
-	viewers map[string]int // sessions that play, by stream
+	viewers map[string]int  // sessions that play, by stream
+	missed  map[string]bool // streams with such sessions that were told not to be there
+	// fetches tells whether a stream that is not there is fetched for its viewers.
+	fetches func(stream string) bool
 }
 
 // newEvents returns events without sources; watch names them. Nothing is sent before
@@ -42,13 +45,14 @@ func newEvents(c *hook.Config, log *slog.Logger) *events {
 	}
 	hub := event.NewHub(cmp.Or(c.Node, host), log)
 	return &events{
-		hub: hub, hooks: hook.New(c, hub, log), started: time.Now(), unbeat: func() {}, viewers: make(map[string]int),
+		hub: hub, hooks: hook.New(c, hub, log), started: time.Now(), unbeat: func() {}, viewers: make(map[string]int), missed: make(map[string]bool),
+		fetches: func(string) bool { return false },
 	}
 }
 
 // observer returns what the session registry shall tell.
 func (e *events) observer() session.Observer {
-	return session.Observer{Opened: e.opened, Closed: e.closed, Refused: e.refused}
+	return session.Observer{Opened: e.opened, Waiting: e.waiting, Closed: e.closed, Refused: e.refused}
 }
 
 // watch begins with server.started and makes events of what happens there from now
@@ -111,7 +115,7 @@ func (e *events) publishServer(t event.Type) {
 	for _, g := range e.sessions.Totals().Groups {
 		if g.Action == session.Publish {
 			info.Publishers += g.Open
-		} else {
+		} else if g.Action == session.Play {
 			info.Viewers += g.Open
 		}
 	}
@@ -127,11 +131,26 @@ func (e *events) opened(s session.Snapshot) {
 	e.hub.Publish(event.SessionOpened, s.Stream, s.ID, api.DescribeSession(s))
 }
 
+// waiting tells of a stream that is not there to the first who waits for it. One that
+// is fetched for them is told of only if that fails.
+func (e *events) waiting(s session.Snapshot) {
+	if e.fetches(s.Stream) {
+		return
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if !e.missed[s.Stream] {
+		e.missed[s.Stream] = true
+		e.notFound(s.Info, s.ID)
+	}
+}
+
 func (e *events) closed(end session.End) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.hub.Publish(event.SessionClosed, end.Stream, end.ID, api.DescribeEnd(end))
-	if end.Reason == reason.StreamNotFound {
+	if end.Reason == reason.StreamNotFound && !e.missed[end.Stream] {
+		e.missed[end.Stream] = true
 		e.notFound(end.Info, end.ID)
 	}
 	if end.Action != session.Play {
@@ -141,9 +160,17 @@ func (e *events) closed(end session.End) {
 		return
 	}
 	delete(e.viewers, end.Stream)
+	delete(e.missed, end.Stream)
 	if s := e.bus.Stream(end.Stream); s != nil {
 		e.hub.Publish(event.StreamNoViewers, end.Stream, end.ID, e.describe(s.Info()))
 	}
+}
+
+// unwatched reports whether nobody plays a stream or waits for it.
+func (e *events) unwatched(stream string) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.viewers[stream] == 0
 }
 
 // refused tells of those who wanted to publish or play; not of whatever else knocks at
@@ -164,6 +191,11 @@ func (e *events) notFound(i session.Info, id string) {
 }
 
 func (e *events) changed(c bus.Change) {
+	if c.Happening == bus.Published {
+		e.mu.Lock()
+		delete(e.missed, c.Info.Name)
+		e.mu.Unlock()
+	}
 	t := event.Type("stream." + c.Happening) // the words are the same
 	e.hub.Publish(t, c.Info.Name, c.Session, e.describe(c.Info))
 }

@@ -21,6 +21,7 @@ type Hooks struct {
 
 	mu        sync.Mutex
 	receivers []*receiver
+	answered  func(event.Event, []byte) // nil for nobody
 	started   bool
 	leaving   sync.WaitGroup // receivers that were abandoned
 }
@@ -39,6 +40,18 @@ func New(c *Config, hub *event.Hub, log *slog.Logger) *Hooks {
 
 // Collectors returns the metrics of hooks; docs/hooks.md has a table of them.
 func (h *Hooks) Collectors() []prometheus.Collector { return h.metrics.all() }
+
+// Answered has f told of the JSON with which receivers accept events, up to 64 KiB of
+// it. It is called by many goroutines, holds up the next event of the stream, and
+// comes before Start.
+func (h *Hooks) Answered(f func(e event.Event, body []byte)) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.answered = f
+	for _, r := range h.receivers {
+		r.answered = f
+	}
+}
 
 // Start begins to send.
 func (h *Hooks) Start() {
@@ -61,6 +74,7 @@ func (h *Hooks) Reconfigure(c *Config) {
 		r := h.take(n.URL)
 		if r == nil {
 			r = newReceiver(n, h.hub.Subscribe(event.ReaderOptions{Filter: filter, Queue: c.Queue}), h.hub.Done(), h.metrics, h.log)
+			r.answered = h.answered
 			if h.started {
 				r.start()
 			}

@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"math/rand/v2"
+	"mime"
 	"net/http"
 	"sync"
 	"sync/atomic"
@@ -25,9 +26,9 @@ const (
 	// firstDelay is between the first failure and the next attempt; it doubles up to
 	// longestDelay.
 	firstDelay, longestDelay = 250 * time.Millisecond, 10 * time.Second
-	// maxAnswer bounds what is read of an answer, in bytes, so that the connection can
-	// be used again. What it says does not matter.
-	maxAnswer = 4 << 10
+	// maxAnswer bounds what is read of an answer, in bytes; what it may say needs less
+	// than 2 KiB.
+	maxAnswer = 64 << 10
 	// complainEvery is the least time between two log lines about a receiver.
 	complainEvery = 10 * time.Second
 )
@@ -40,6 +41,7 @@ type receiver struct {
 	closing  <-chan struct{} // closed when there are no more events
 	client   *http.Client
 	metrics  *metrics
+	answered func(event.Event, []byte) // nil for nobody
 
 	life    context.Context // ends when what waits is not to be sent
 	cancel  context.CancelFunc
@@ -130,7 +132,8 @@ func (r *receiver) deliver(ctx context.Context, e event.Event) {
 		panic(fmt.Sprintf("hook: %v", err))
 	}
 	for delay := firstDelay; ctx.Err() == nil; delay = min(2*delay, longestDelay) {
-		if err := r.post(ctx, body); err != nil {
+		answer, err := r.post(ctx, body)
+		if err != nil {
 			if ctx.Err() != nil {
 				break // that is no failure of the receiver's, whose metrics may be gone
 			}
@@ -142,6 +145,9 @@ func (r *receiver) deliver(ctx context.Context, e event.Event) {
 		key := r.settings.Load().key
 		r.metrics.sent.WithLabelValues(key).Inc()
 		r.metrics.latency.WithLabelValues(key).Observe(time.Since(e.Time).Seconds())
+		if r.answered != nil && len(answer) > 0 {
+			r.answered(e, answer)
+		}
 		return
 	}
 	r.mu.Lock()
@@ -167,28 +173,33 @@ func (r *receiver) pause(ctx context.Context, d time.Duration) {
 	}
 }
 
-// post sends one event. Every status of 2xx accepts it; nothing else does.
-func (r *receiver) post(ctx context.Context, body []byte) error {
+// post sends one event and returns what the answer says in JSON, if it does. Every
+// status of 2xx accepts the event; nothing else does.
+func (r *receiver) post(ctx context.Context, body []byte) (answer []byte, err error) {
 	now := r.settings.Load()
 	ctx, cancel := context.WithTimeout(ctx, time.Duration(now.Timeout))
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, now.URL.Reveal(), bytes.NewReader(body))
 	if err != nil {
-		return err
+		return nil, err
 	}
 	request.Header.Set("Content-Type", "application/json")
 	request.Header.Set("User-Agent", "weir")
 	auth.SignBody(request.Header, now.Secret, body)
 	response, err := r.client.Do(request)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer response.Body.Close()
 	if response.StatusCode < 200 || response.StatusCode > 299 {
-		return fmt.Errorf("answered %d", response.StatusCode)
+		return nil, fmt.Errorf("answered %d", response.StatusCode)
 	}
-	_, _ = io.CopyN(io.Discard, response.Body, maxAnswer) // the event was accepted, whatever else it says
-	return nil
+	// The event was accepted, whatever becomes of the rest.
+	answer, err = io.ReadAll(io.LimitReader(response.Body, maxAnswer))
+	if kind, _, _ := mime.ParseMediaType(response.Header.Get("Content-Type")); err != nil || kind != "application/json" {
+		return nil, nil
+	}
+	return answer, nil
 }
 
 // complain logs a failure, now and then.

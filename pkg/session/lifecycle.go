@@ -13,19 +13,28 @@ import (
 // *reason.Error with reason.LimitReached when too many wait already; the
 // session then stays as it was.
 func (s *Session) Wait() error {
+	now, begins, err := s.wait()
+	if begins {
+		s.registry.waits(now)
+	}
+	return err
+}
+
+// wait does what Wait does but for telling of it, if the session begins to wait now.
+func (s *Session) wait() (now Snapshot, begins bool, err error) {
 	r := s.registry
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if s.closed || s.state == Waiting {
-		return nil
+		return Snapshot{}, false, nil
 	}
 	if limit := r.options.MaxWaiting; limit > 0 && r.waiting >= limit {
-		return reason.Wrap(reason.LimitReached, fmt.Errorf("%d players wait for a stream already", limit))
+		return Snapshot{}, false, reason.Wrap(reason.LimitReached, fmt.Errorf("%d players wait for a stream already", limit))
 	}
 	s.state, s.waiting = Waiting, time.Now()
 	s.group.waiting++
 	r.waiting++
-	return nil
+	return s.snapshot(), true, nil
 }
 
 // Activate marks the session as Active again after Wait.

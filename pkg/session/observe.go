@@ -12,6 +12,9 @@ import (
 type Observer struct {
 	// Opened is called once for each session, before Open returns.
 	Opened func(Snapshot)
+	// Waiting is called when a session begins to wait for its stream, after Opened and
+	// before Closed of the same.
+	Waiting func(Snapshot)
 	// Closed is called once for each session, after Opened of the same. Shutdown
 	// waits for it.
 	Closed func(End)
@@ -32,6 +35,14 @@ func (r *Registry) opened(s Snapshot) {
 	for _, o := range *r.observers.Load() {
 		if o.Opened != nil {
 			o.Opened(s)
+		}
+	}
+}
+
+func (r *Registry) waits(s Snapshot) {
+	for _, o := range *r.observers.Load() {
+		if o.Waiting != nil {
+			o.Waiting(s)
 		}
 	}
 }

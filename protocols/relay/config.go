@@ -24,6 +24,8 @@ type Config struct {
 	MaxDelay   config.Duration `yaml:"max_delay" help:"The longest such time."`
 	MaxLag     config.Duration `yaml:"max_lag" help:"A target further behind is sent on with the newest key frame; at least '500ms'."`
 
+	MaxPulls int `yaml:"max_pulls" help:"Streams that are fetched at once; at least 1. Whoever may play can begin as many as 'relay.pulls' has names for."`
+
 	clients Clients
 }
 
@@ -112,6 +114,7 @@ func New(clients Clients) func() plugin.Config {
 			MinDelay:   config.Duration(time.Second),
 			MaxDelay:   config.Duration(30 * time.Second),
 			MaxLag:     config.Duration(5 * time.Second),
+			MaxPulls:   1000,
 			clients:    clients,
 		}
 	}
@@ -132,6 +135,9 @@ func (c *Config) Validate() error {
 	}
 	if c.MaxLag < config.Duration(minLag) {
 		return fmt.Errorf("max_lag: must be at least %v", minLag)
+	}
+	if c.MaxPulls < 1 {
+		return fmt.Errorf("max_pulls: must be at least 1, is %d", c.MaxPulls)
 	}
 	return errors.Join(streamname.CheckRules("pulls", c.Pulls, c.checkPull), streamname.CheckRules("forwards", c.Forwards, c.checkForward))
 }
@@ -217,7 +223,12 @@ func (c *Config) check(key string, urls []URL, patterns []streamname.Pattern) (c
 func (c *Config) checkURL(raw URL, pattern streamname.Pattern) (Client, error) {
 	example, _ := pattern.Example()
 	captures, _ := pattern.Match(example)
-	filled, err := fill(raw.Reveal(), example, captures)
+	return c.checkFilled(raw, example, captures)
+}
+
+// checkFilled fills a URL for a stream.
+func (c *Config) checkFilled(raw URL, name string, captures map[string]string) (Client, error) {
+	filled, err := fill(raw.Reveal(), name, captures)
 	if err != nil {
 		return nil, err
 	}
@@ -250,13 +261,32 @@ func (c *Config) pullOrder(name string) (o pullOrder, ok bool, err error) {
 	if !ok {
 		return o, false, nil
 	}
+	o, err = c.orderOf(p, name, captures)
+	return o, true, err
+}
+
+// orderOf returns how a stream is fetched by a rule.
+func (c *Config) orderOf(p Pull, name string, captures map[string]string) (o pullOrder, err error) {
 	o = pullOrder{
 		patience: c.patience(p.Timeout, p.MinDelay, p.MaxDelay), mode: streamname.Or(p.Mode, OnDemand), retry: p.Retry,
 		closeAfter: time.Duration(streamname.Or(p.CloseAfter, c.CloseAfter)),
 	}
 	o.options = Options{Transport: streamname.Or(p.Transport, Auto), Timeout: o.timeout}
 	o.sources, err = expand(p.Sources, name, captures)
-	return o, true, err
+	return o, err
+}
+
+// checkAsked reports what is wrong with a rule for one stream.
+func (c *Config) checkAsked(name string, p Pull) error {
+	if n := len(p.Sources); n == 0 || n > maxURLs {
+		return fmt.Errorf("sources: must be 1..%d URLs, are %d", maxURLs, n)
+	}
+	for i, raw := range p.Sources {
+		if _, err := c.checkFilled(raw, name, nil); err != nil {
+			return fmt.Errorf("sources[%d]: %w", i, err)
+		}
+	}
+	return c.patience(p.Timeout, p.MinDelay, p.MaxDelay).validate()
 }
 
 // forwardOrder is how one stream is sent to a target.

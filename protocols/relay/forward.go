@@ -153,7 +153,7 @@ func (f *forward) sendView(ctx context.Context, sender Sender, view *bus.View) e
 	f.set(func(s *Status) { s.running(o.session.ID()) })
 	unhook := context.AfterFunc(ctx, func() { _ = target.Close() }) // a Write that waits returns
 	defer unhook()
-	err = o.copy(ctx, view)
+	err = contain(f.service.host.Log, func() error { return o.copy(ctx, view) })
 	if cause := context.Cause(ctx); cause != nil {
 		err = cause
 	}

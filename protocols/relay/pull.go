@@ -88,7 +88,7 @@ func (p *pull) goesOn() bool {
 	s := p.service
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	order, ok, unfit := s.config.pullOrder(p.name)
+	order, ok, unfit := s.order(p.name)
 	if ok && !s.drained && (order.mode == Always || s.viewers[p.name] > 0 && !s.live(p.name)) {
 		p.renew()
 		p.order, p.unfit, p.status.Mode = order, unfit, order.mode
@@ -100,6 +100,7 @@ func (p *pull) goesOn() bool {
 	}
 	p.cancel(nil)
 	delete(s.pulls, p.name)
+	delete(s.asked, p.name)
 	return false
 }
 
@@ -118,6 +119,10 @@ func (p *pull) keepUp() {
 			return
 		}
 		p.failed(err)
+		if errors.Is(err, errBusy) {
+			p.giveUp(err)
+			return
+		}
 		p.next = (p.next + 1) % len(p.order.sources)
 		if time.Since(began) >= p.order.maxDelay {
 			failures, rounds, delay = 0, 0, p.order.minDelay
@@ -126,7 +131,7 @@ func (p *pull) keepUp() {
 			continue
 		}
 		p.service.host.Bus.Despair(p.name, err)
-		if rounds++; p.order.retry > 0 && rounds > p.order.retry || errors.Is(err, errBusy) {
+		if rounds++; p.order.retry > 0 && rounds > p.order.retry {
 			p.giveUp(err)
 			return
 		}
@@ -187,7 +192,7 @@ func (p *pull) fetch(from address) error {
 	defer unhook()
 	silence := time.AfterFunc(p.order.timeout, func() { cancel(errSilent) })
 	defer silence.Stop()
-	err = f.copy(func() { silence.Reset(p.order.timeout) })
+	err = contain(p.service.host.Log, func() error { return f.copy(func() { silence.Reset(p.order.timeout) }) })
 	if cause := context.Cause(ctx); cause != nil {
 		err = cause
 	}

@@ -7,6 +7,7 @@ package relay
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"reflect"
 	"slices"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/weirmedia/weir/pkg/bus"
 	"github.com/weirmedia/weir/pkg/plugin"
+	"github.com/weirmedia/weir/pkg/reason"
 	"github.com/weirmedia/weir/pkg/session"
 	"github.com/weirmedia/weir/pkg/streamname"
 )
@@ -34,6 +36,8 @@ type Service struct {
 	pulls    map[string]*pull
 	forwards map[forwardKey]*forward
 	relayed  map[string]session.Snapshot // sessions that come from other servers, by id
+	asked    map[string]Pull             // what Fetch was asked, by stream
+	full     bool                        // it was logged that there are too many pulls
 	drained  bool
 }
 
@@ -44,7 +48,7 @@ func newService(c *Config, clients Clients, h *plugin.Host) *Service {
 	s := &Service{
 		host: h, clients: clients, config: c, watch: h.Bus.Watch(), stop: stop,
 		viewers: make(map[string]int), pulls: make(map[string]*pull), forwards: make(map[forwardKey]*forward),
-		relayed: make(map[string]session.Snapshot),
+		relayed: make(map[string]session.Snapshot), asked: make(map[string]Pull),
 	}
 	s.metrics = newMetrics(s, h.Metrics)
 	h.Sessions.Observe(session.Observer{Opened: s.opened, Closed: s.closed})
@@ -71,7 +75,7 @@ func (s *Service) Reconfigure(next plugin.Config) {
 	defer s.mu.Unlock()
 	s.config = next.(*Config)
 	for name, p := range s.pulls {
-		if order, _, _ := s.config.pullOrder(name); !reflect.DeepEqual(order, p.order) {
+		if order, _, _ := s.order(name); !reflect.DeepEqual(order, p.order) {
 			p.cancel(errChanged) // run looks at the new order
 		}
 	}
@@ -170,12 +174,67 @@ func (s *Service) live(name string) bool {
 	return stream != nil && stream.State() == bus.Live
 }
 
+// Fetch fetches one stream, of which the configuration says nothing, for as long as
+// somebody watches it or waits for it. p's Scope does not count. The error says what
+// is wrong with p, or that nobody wants the stream any more.
+func (s *Service) Fetch(name string, p Pull) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	_, ruled, _ := s.config.pullOrder(name)
+	switch {
+	case ruled:
+		return errors.New("relay.pulls says already where it comes from")
+	case s.viewers[name] == 0:
+		return errors.New("nobody waits for it any more")
+	}
+	if err := s.config.checkAsked(name, p); err != nil {
+		return err
+	}
+	if s.pulls[name] == nil {
+		s.asked[name] = p
+		s.demand(name)
+	}
+	return nil
+}
+
+// Fetches reports whether a stream is fetched once somebody watches it.
+func (s *Service) Fetches(name string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	_, ok, _ := s.order(name)
+	return ok
+}
+
+// order returns how a stream is fetched: as the configuration says, or as Fetch was
+// asked. The caller locks.
+func (s *Service) order(name string) (o pullOrder, ok bool, err error) {
+	if o, ok, err = s.config.pullOrder(name); ok {
+		return o, ok, err
+	}
+	p, ok := s.asked[name]
+	if !ok {
+		return o, false, nil
+	}
+	o, err = s.config.orderOf(p, name, nil)
+	return o, true, err
+}
+
 // begin begins a pull if there is a rule for the stream. The caller locks.
 func (s *Service) begin(name string) {
-	order, ok, err := s.config.pullOrder(name)
+	order, ok, err := s.order(name)
 	if !ok || s.drained {
 		return
 	}
+	if len(s.pulls) >= s.config.MaxPulls {
+		s.metrics.failures.WithLabelValues(string(reason.LimitReached)).Inc()
+		if !s.full {
+			s.full = true
+			s.host.Log.Warn("no more streams are fetched (relay.max_pulls)", slog.String("stream", name), slog.Int("pulls", len(s.pulls)))
+		}
+		delete(s.asked, name)
+		return
+	}
+	s.full = false
 	p := newPull(s, name, order, err)
 	s.pulls[name] = p
 	s.running.Go(p.run)

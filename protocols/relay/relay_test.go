@@ -116,6 +116,9 @@ func (s *fakeSource) Read() (Part, error) {
 	case p := <-s.parts:
 		return p, nil
 	case err := <-s.end:
+		if err == errCrash {
+			panic("crash")
+		}
 		return Part{}, err
 	case <-s.closed:
 		return Part{}, errors.New("closed")
@@ -132,6 +135,9 @@ func (s *fakeSource) Close() error {
 	})
 	return nil
 }
+
+// errCrash makes Read panic.
+var errCrash = errors.New("crash")
 
 // send sends a frame of sound.
 func (s *fakeSource) send(dts time.Duration) {
@@ -614,4 +620,45 @@ func TestURLsAreHidden(t *testing.T) {
 			t.Errorf("%s, want %s", got, want)
 		}
 	}
+}
+
+// TestMaxPulls: strangers cannot make more connections than the limit.
+func TestMaxPulls(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, func(c *Config) {
+			cameras("test://10.0.0.{id}")(c)
+			c.MaxPulls = 2
+		})
+		var leave []func()
+		for i := range 5 {
+			leave = append(leave, r.watch(fmt.Sprintf("cam/%d", i)))
+		}
+		synctest.Wait()
+		if n := r.count(); n != 2 {
+			t.Errorf("%d sources", n)
+		}
+		for _, f := range leave {
+			f()
+		}
+		time.Sleep(6 * time.Second)
+		defer r.watch("cam/4")()
+		synctest.Wait()
+		r.now()
+	})
+}
+
+// TestPanic: one in a client costs its own connection.
+func TestPanic(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, cameras("test://a"))
+		defer r.watch("cam/1")()
+		synctest.Wait()
+		r.now().end <- errCrash
+		synctest.Wait()
+		if i := r.pull("cam/1"); i.State != Waiting || !strings.HasPrefix(i.Error, "panic") {
+			t.Errorf("%+v", i)
+		}
+		time.Sleep(time.Second)
+		r.now().send(0)
+	})
 }

@@ -2,6 +2,9 @@ package relay
 
 import (
 	"errors"
+	"fmt"
+	"log/slog"
+	"runtime/debug"
 	"time"
 
 	"github.com/weirmedia/weir/pkg/reason"
@@ -25,6 +28,17 @@ var (
 	errSilent   = errors.New("the source sends nothing")
 	errBusy     = errors.New("somebody else publishes the stream")
 )
+
+// contain turns a panic of f into an error, so that it costs one connection only.
+func contain(log *slog.Logger, f func() error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = reason.Wrap(reason.InternalError, fmt.Errorf("panic: %v", p))
+			log.Error("panic in the relay", slog.Any("panic", p), slog.String("stack", string(debug.Stack())))
+		}
+	}()
+	return f()
+}
 
 // Status is a pull or a forward at one moment.
 type Status struct {

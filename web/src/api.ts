@@ -1,6 +1,6 @@
 // The typed client of the admin API under /api/v1/.
 
-import type { ConfigChange, ConfigKeys, Ended, Session, SessionFilter, SessionList, StatsAnswer } from "./control";
+import type { Relay, ConfigChange, ConfigKeys, Ended, Session, SessionFilter, SessionList, StatsAnswer } from "./control";
 import { midway } from "./player/latency";
 import { basic, encodeName } from "./urls";
 
@@ -209,6 +209,14 @@ export class Api {
   /** Closes the publisher of a stream. */
   async release(name: string): Promise<void> {
     await this.request(`/streams/${encodeName(name)}`, { method: "DELETE" });
+  }
+
+  async pulls(signal: AbortSignal): Promise<Relay[]> {
+    return ((await (await this.get("/pulls", signal)).json()) as { pulls: Relay[] }).pulls;
+  }
+
+  async forwards(signal: AbortSignal): Promise<Relay[]> {
+    return ((await (await this.get("/forwards", signal)).json()) as { forwards: Relay[] }).forwards;
   }
 
   async configKeys(signal: AbortSignal): Promise<ConfigKeys> {

@@ -142,3 +142,23 @@ export interface ServerEvent {
   session: string;
   data: Record<string, unknown>;
 }
+
+/** A stream that is fetched from elsewhere or sent on. */
+export interface Relay {
+  stream: string;
+  /** Of what is fetched; empty of what is sent. */
+  mode: "on_demand" | "always" | "";
+  state: "connecting" | "running" | "waiting" | "failed";
+  /** Where it comes from or goes to, without credentials. */
+  peer: string;
+  /** While it is running, else empty. */
+  session: string;
+  /** RFC 3339. */
+  since: string;
+  attempts: number;
+  /** Of the newest failure, for people; may be empty. */
+  error: string;
+  failed_at: string | null;
+  /** When the next try comes, while it waits. */
+  next: string | null;
+}

@@ -63,6 +63,17 @@ export const en = {
   close: "Close",
   closeHint: "Close (Esc)",
 
+  relay: {
+    pulls: "Fetched from elsewhere",
+    forwards: "Sent on",
+    source: "Source",
+    target: "Target",
+    attempts: "Tries",
+    failure: "Newest failure",
+    next: (at: string) => `again at ${at}`,
+    states: { connecting: "connects", running: "runs", waiting: "waits", failed: "failed" },
+  },
+
   overview: {
     charts: "The last minutes",
     bitrate: "Bit rate",

@@ -63,6 +63,17 @@ export const zh: Words = {
   close: "关闭",
   closeHint: "关闭（Esc）",
 
+  relay: {
+    pulls: "从别处拉取",
+    forwards: "转发到别处",
+    source: "来源",
+    target: "目标",
+    attempts: "尝试次数",
+    failure: "最近失败",
+    next: (at) => `将于 ${at} 重试`,
+    states: { connecting: "连接中", running: "运行中", waiting: "等待中", failed: "已失败" },
+  },
+
   overview: {
     charts: "最近几分钟",
     bitrate: "码率",

@@ -5,6 +5,7 @@ import type { Sample } from "../control";
 import { bitrate, bytes, delay, number, percent, protocol } from "../format";
 import { w } from "../i18n/language";
 import { Publish } from "../publish";
+import { Relays } from "../relays";
 import { viewersOf } from "../samples";
 import { Streams } from "../streams";
 import type { Trend } from "../trends";
@@ -34,6 +35,7 @@ export function Overview({ api, list, info, trends, onPlay, onPublish }: Overvie
       <h2 class="hidden">{w().page.overview}</h2>
       <Warnings warnings={info?.warnings} />
       {stats.data !== null && <Charts samples={stats.data ?? []} />}
+      <Relays api={api} now={now} />
       {streams.length === 0 ? (
         <section class="panel empty">
           <h2>{w().overview.none}</h2>
