@@ -171,6 +171,40 @@ func TestRelayLoop(t *testing.T) {
 	}
 }
 
+// TestRelayOfOwnStream: another stream of the same server is a source like any other.
+func TestRelayOfOwnStream(t *testing.T) {
+	address := reserve(t)
+	s := startServer(t, func(s *settings) {
+		s.rtmp().Listen = config.Listen(address)
+		s.relay().CloseAfter = config.Duration(10 * time.Millisecond)
+		s.relay().Pulls = []relay.Pull{{Scope: scope(t, "alias/{x}"), Sources: []relay.URL{relay.URL("rtmp://" + address + "/live/{x}")}}}
+	})
+	stop := s.publish(t, "live/a", sourceOptions{}).run()
+	v := s.watch(t, "rtmp", "alias/a")
+	v.reach(position{})
+	v.expectAll(stop())
+	eventually(t, "the relay leaves", func() bool { return len(s.bus.Streams()) == 1 })
+}
+
+// TestForwardToItself: a rule that would send every stream on to the same server makes
+// none there.
+func TestForwardToItself(t *testing.T) {
+	address := reserve(t)
+	s := startServer(t, func(s *settings) {
+		s.rtmp().Listen = config.Listen(address)
+		s.relay().Forwards = []relay.Forward{{Scope: scope(t, "**"), Targets: []relay.URL{relay.URL("rtmp://" + address + "/copy/{name}")}}}
+	})
+	src := s.publish(t, "live/a", sourceOptions{})
+	stop := src.run()
+	eventually(t, "it is refused", func() bool { return s.refusals(reason.Loop) > 0 })
+	if n := len(s.bus.Streams()); n != 1 {
+		t.Errorf("%d streams", n)
+	}
+	stop()
+	src.unpublish()
+	eventually(t, "it ends", func() bool { return len(s.relay.Forwards()) == 0 })
+}
+
 // reserve returns an address that is free.
 func reserve(t testing.TB) string {
 	l, err := net.Listen("tcp", "127.0.0.1:0")

@@ -3,6 +3,8 @@ package session
 import (
 	"crypto/rand"
 	"errors"
+	"fmt"
+	"hash/fnv"
 	"slices"
 	"strings"
 
@@ -12,7 +14,7 @@ import (
 const (
 	// viaMark stands in what a server that fetches or sends a stream calls itself,
 	// the only text that a client tells by every protocol. What follows up to the end
-	// or ")" are the nodes that the stream is on its way through.
+	// or ")" are the marks of what it is on its way through.
 	viaMark = "; via "
 	// nodeLength makes collisions of the few servers on a way unlikely (40 bits).
 	nodeLength = 8
@@ -21,10 +23,16 @@ const (
 // newNode returns the name by which a server knows itself again.
 func newNode() string { return strings.ToLower(rand.Text()[:nodeLength]) }
 
-// Node returns the name of this server, which is another after each start.
-func (r *Registry) Node() string { return r.node }
+// Mark returns what stands for a stream of this server, and for no other. It is
+// another one after each start.
+func (r *Registry) Mark(stream string) string {
+	h := fnv.New32a()
+	_, _ = h.Write([]byte(stream)) // never fails
+	return fmt.Sprintf("%s-%08x", r.node, h.Sum32())
+}
 
-// Via returns the servers that a session is on its way through, as its peer tells.
+// Via returns the marks of the streams, mostly of other servers, that a session's is
+// made of or becomes, as its peer tells.
 func (i Info) Via() []string {
 	_, list, found := strings.Cut(i.Agent, viaMark)
 	if !found {
@@ -34,20 +42,30 @@ func (i Info) Via() []string {
 	return strings.Fields(list)
 }
 
-// WithVia returns an agent's name that tells of these servers.
-func WithVia(agent string, nodes []string) string {
-	mark := viaMark + strings.Join(nodes, " ")
+// WithVia returns an agent's name that tells of these marks.
+func WithVia(agent string, marks []string) string {
+	mark := viaMark + strings.Join(marks, " ")
 	if before, ok := strings.CutSuffix(agent, ")"); ok {
 		return before + mark + ")"
 	}
 	return agent + " (relay" + mark + ")"
 }
 
-var errLoop = errors.New("the stream would lead back to this server")
+var errLoop = errors.New("the stream would lead back to itself")
 
-// checkLoop refuses what comes from this server itself.
+// checkLoop refuses to play a stream into itself. What is published here must not
+// come from this server at all: else a rule that sends on every stream under another
+// name would make new ones for ever.
 func (r *Registry) checkLoop(i Info) error {
-	if slices.Contains(i.Via(), r.node) {
+	via := i.Via()
+	if via == nil {
+		return nil
+	}
+	own := r.node + "-"
+	if i.Action == Play {
+		own = r.Mark(i.Stream)
+	}
+	if slices.ContainsFunc(via, func(mark string) bool { return strings.HasPrefix(mark, own) }) {
 		return reason.Wrap(reason.Loop, errLoop)
 	}
 	return nil

@@ -19,19 +19,26 @@ func TestVia(t *testing.T) {
 	}
 }
 
-// TestLoop: what comes from this server, directly or not, is refused.
+// TestLoop: a stream that comes from itself, directly or not, is refused; another of
+// the same server is not.
 func TestLoop(t *testing.T) {
 	r := NewRegistry(Options{})
-	if other := NewRegistry(Options{}); r.Node() == other.Node() {
-		t.Fatal("two servers have the same name")
+	if other := NewRegistry(Options{}); r.Mark("a") == other.Mark("a") || r.Mark("a") == r.Mark("b") {
+		t.Fatal("two streams have the same mark")
 	}
-	for _, via := range [][]string{{r.Node()}, {"x", r.Node(), "y"}} {
-		_, err := r.Open(Info{Protocol: "rtmp", Action: Play, Stream: "a", Agent: WithVia("weir", via)}, func(reason.Reason) {})
-		if reason.Of(err, "") != reason.Loop {
+	open := func(via ...string) (*Session, error) {
+		return r.Open(Info{Protocol: "rtmp", Action: Play, Stream: "a", Agent: WithVia("weir", via)}, func(reason.Reason) {})
+	}
+	for _, via := range [][]string{{r.Mark("a")}, {"x", r.Mark("a"), "y"}} {
+		if _, err := open(via...); reason.Of(err, "") != reason.Loop {
 			t.Errorf("via %q: %v", via, err)
 		}
 	}
-	s, err := r.Open(Info{Protocol: "rtmp", Action: Play, Stream: "a", Agent: WithVia("weir", []string{"x"})}, func(reason.Reason) {})
+	publisher := Info{Protocol: "rtmp", Action: Publish, Stream: "a", Agent: WithVia("weir", []string{r.Mark("b")})}
+	if _, err := r.Open(publisher, func(reason.Reason) {}); reason.Of(err, "") != reason.Loop {
+		t.Errorf("publishing: %v", err)
+	}
+	s, err := open("x", r.Mark("b"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -262,19 +262,24 @@ func (s *Service) forward(name string) {
 	}
 }
 
-// via returns the servers through which those are that watch or publish a stream,
-// and this one.
+// maxVia bounds the marks that are told: so many fit in what the other side keeps of
+// a client's name. Of more servers that watch one stream, some are left out.
+const maxVia = 11
+
+// via returns the marks of the streams through which those are that watch or publish
+// this one, and its own.
 func (s *Service) via(name string, action session.Action) []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	nodes := []string{s.host.Sessions.Node()}
+	var marks []string
 	for _, o := range s.relayed {
 		if o.Stream == name && o.Action == action {
-			nodes = append(nodes, o.Via()...)
+			marks = append(marks, o.Via()...)
 		}
 	}
-	slices.Sort(nodes)
-	return slices.Compact(nodes)
+	slices.Sort(marks)
+	marks = append([]string{s.host.Sessions.Mark(name)}, slices.Compact(marks)...)
+	return marks[:min(len(marks), maxVia)]
 }
 
 // Drain implements plugin.Service: what is fetched ends, and nothing begins.

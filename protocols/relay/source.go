@@ -48,8 +48,8 @@ type Options struct {
 	Transport Transport
 	// Timeout bounds connecting and each answer.
 	Timeout time.Duration
-	// Via are the servers that the stream is on its way through, this one included:
-	// the client tells of them by session.WithVia.
+	// Via are the marks of what the stream is on its way through, this server
+	// included: the client tells of them by session.WithVia.
 	Via []string
 }
 
