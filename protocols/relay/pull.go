@@ -6,11 +6,11 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"math/rand/v2"
 	"time"
 
 	"github.com/weirmedia/weir/pkg/reason"
 	"github.com/weirmedia/weir/pkg/session"
+	"github.com/weirmedia/weir/protocols/internal/reconnect"
 )
 
 // pull fetches one stream, from one source at a time.
@@ -135,7 +135,7 @@ func (p *pull) keepUp() {
 			p.giveUp(err)
 			return
 		}
-		p.wait(delay - rand.N(delay/2+1)) //nolint:gosec // spreading clients needs no secrecy
+		p.wait(reconnect.Spread(delay))
 		delay = min(2*delay, p.order.maxDelay)
 	}
 }

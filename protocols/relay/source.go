@@ -88,7 +88,8 @@ func Tags(r TagReader) Source { return &tagSource{TagReader: r} }
 type tagSource struct {
 	TagReader
 	demuxer flv.Demuxer
-	parts   []Part
+	parts   []Part // of the newest tag, those that are to be returned
+	room    []Part // the memory of parts
 }
 
 // Read implements Source.
@@ -102,6 +103,7 @@ func (s *tagSource) Read() (Part, error) {
 		if err != nil {
 			return Part{}, err
 		}
+		s.room = s.room[:0]
 		for i, p := range packets {
 			part := Part{
 				Announces: p.Kind == flv.MetadataPacket, Hinted: p.Hinted, Metadata: p.Metadata,
@@ -110,8 +112,9 @@ func (s *tagSource) Read() (Part, error) {
 			if i == 0 {
 				part.Bytes = len(tag.Body)
 			}
-			s.parts = append(s.parts, part)
+			s.room = append(s.room, part)
 		}
+		s.parts = s.room
 	}
 	part := s.parts[0]
 	s.parts = s.parts[1:]

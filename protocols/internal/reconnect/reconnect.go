@@ -51,7 +51,7 @@ func (r Reconnector) Run(ctx context.Context, session func(context.Context) erro
 		if time.Since(began) >= longest {
 			delay = first
 		}
-		wait := delay - rand.N(delay/2+1) //nolint:gosec // spreading clients needs no secrecy
+		wait := Spread(delay)
 		delay = min(2*delay, longest)
 		if r.Failed != nil && ctx.Err() == nil {
 			r.Failed(err, wait)
@@ -62,6 +62,11 @@ func (r Reconnector) Run(ctx context.Context, session func(context.Context) erro
 		}
 	}
 	return context.Cause(ctx)
+}
+
+// Spread returns the delay, shortened by up to half at random.
+func Spread(delay time.Duration) time.Duration {
+	return delay - rand.N(delay/2+1) //nolint:gosec // spreading clients needs no secrecy
 }
 
 // hopeless reports whether trying again cannot help. A refusal may: streams are
