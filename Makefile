@@ -20,7 +20,7 @@ BENCH ?= .
 SOAK ?= 10m
 ARGS ?=
 
-.PHONY: help run demo build test test-rest test-all lint fuzz bench soak setup clean \
+.PHONY: help run demo build release test test-rest test-all lint fuzz bench soak setup clean \
 	bench-compare bench-base bench-macro bench-latency screenshots tools clients clients-all race-binary
 
 help: ## list the targets
@@ -34,7 +34,7 @@ demo: build ## the same with a built-in clip as live/demo
 
 build: web/dist/index.html ## build the console and the program into bin/weir
 	@mkdir -p bin
-	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/weir ./cmd/weir
+	CGO_ENABLED=0 go build -trimpath -tags nomsgpack -ldflags '-s -w -X main.version=$(VERSION)' -o bin/weir ./cmd/weir
 
 web/dist/index.html: web/node_modules/.package-lock.json $(WEB_SOURCES)
 	cd web && npm run build
@@ -58,23 +58,29 @@ test: ## install what is missing, then check everything that is quick
 	@$(STAGE) 2m 'console: tests' npm --prefix web test
 	@$(STAGE) 5m 'end to end, quick' $(CLIENT_TESTS) -- -tags e2e -count=1 -parallel 4 -timeout 3m -run '^TestQuick' -- ./test/e2e
 
-# MEASURING are tests of what browsers show and encode: with the race detector in
-# the server they take long and find no races that others do not.
-MEASURING := ^TestFull(AudioOfBrowsers|WHIPChromium|WHEP(Sync|Silence|Latency|BFrames)|ChromiumPlayer(Latency|Codecs|Bounded|Embedded))$$
+# PLAIN are tests of what browsers show and encode, of loads, delays and pauses: with
+# the race detector in the server they take long, or measure it. The others run with it.
+PLAIN := ^TestFull(Load|HLSLoad|RelayBackOff|RelayChain|AudioOfBrowsers|WHIPChromium|WHEP(Sync|Silence|Latency|BFrames)|ChromiumPlayer(Latency|Codecs|Bounded|Embedded))$$
 
 # test-rest is test-all without test, for machines that report them apart.
 test-rest: build
 	@$(STAGE) 10m 'install more clients' $(MAKE) clients-all
 	@$(STAGE) 10m 'install ffmpeg 9' go test -tags e2e -count=1 -timeout 590s -run '^TestSetup' ./test/e2e
-	@$(STAGE) 23m 'end to end, every client' $(CLIENT_TESTS) -- -tags e2e -count=1 -p 1 -parallel 4 -timeout 20m -run '^TestFull' -- ./test/e2e ./test/docs ./pkg/transcode
+	@$(STAGE) 4m 'samples of the documents, sound, damaged indexes' $(CLIENT_TESTS) -- -tags e2e -count=1 -p 1 -timeout 3m -run '^TestFull' -- ./test/docs ./pkg/transcode ./protocols/record/library
+	@$(STAGE) 14m 'end to end, the server as it is' $(CLIENT_TESTS) -- -tags e2e -count=1 -parallel 4 -timeout 12m -run '$(PLAIN)' -- ./test/e2e
 	@$(STAGE) 4m 'race-detecting server' $(MAKE) race-binary
-	@$(STAGE) 19m 'end to end, race detector in the server' env WEIR_BIN=$(CURDIR)/bin/weir-race $(CLIENT_TESTS) -- -tags e2e -count=1 -parallel 4 -timeout 17m -skip '$(MEASURING)' -- ./test/e2e
+	@$(STAGE) 25m 'end to end, every client, race detector in the server' env WEIR_BIN=$(CURDIR)/bin/weir-race $(CLIENT_TESTS) -- -tags e2e -count=1 -parallel 4 -timeout 23m -run '^Test(Quick|Full)' -skip '$(PLAIN)' -- ./test/e2e
 	@$(STAGE) 7m 'soaks of 60 s' env CGO_ENABLED=1 WEIR_SOAK=60s go test -race -count=1 -p 1 -timeout 6m -run '^TestSoak' ./...
+	@$(STAGE) 4m 'soak of the whole server' env WEIR_BIN=$(CURDIR)/bin/weir-race WEIR_SOAK=60s go test -tags e2e -count=1 -timeout 210s -run '^TestSoakServer$$' ./test/e2e
 	@$(STAGE) 10m 'fuzz' $(MAKE) fuzz FUZZ_TIME=20000x
 
 test-all: ## test with every client, a race-detecting server, soaks and fuzzing
 	@$(MAKE) test
 	@$(MAKE) test-rest
+
+release: web/dist/index.html ## archives for all systems, SBOM and checksums in bin/release
+	@rm -rf bin/release
+	go run ./test/tools/release -version $(VERSION) -out bin/release
 
 lint: $(GOLANGCI) ## lint the Go code
 	$(GOLANGCI) run --allow-parallel-runners --build-tags e2e ./...
@@ -100,17 +106,19 @@ bench-base:
 bench-macro: build
 	go run ./test/bench/macro $(ARGS)
 
-# bench-latency measures from encoder to picture in Chromium (ARGS="-run TestLatency/ll-hls").
+# bench-latency measures from encoder to picture in Chromium (ARGS="-run TestLatency/ll-hls"),
+# and what servers that fetch from one another add.
 bench-latency: build
-	WEIR_LATENCY=15s go test -tags e2e -count=1 -timeout 15m -v -run '^TestLatency$$' $(ARGS) ./test/e2e
+	WEIR_LATENCY=15s go test -tags e2e -count=1 -timeout 15m -v -run '^Test(Latency|FullRelayChain)$$' $(ARGS) ./test/e2e
 
 # The Chinese picture needs a font with Chinese, such as fonts-droid-fallback.
 screenshots: build ## take the pictures of docs/console.md anew
 	@mkdir -p docs/images
-	go test -tags e2e -count=1 -timeout 2m -run '^TestFullChromiumPages$$' ./test/e2e -update
+	go test -tags e2e -count=1 -timeout 5m -run '^TestFullChromium(Pages|Recordings)$$' ./test/e2e -update
 
-soak: ## everything at once, for SOAK=10m, race detector on
+soak: race-binary ## everything at once, for SOAK=10m each, race detector on; bin/soak gets a report
 	CGO_ENABLED=1 WEIR_SOAK=$(SOAK) go test -race -count=1 -p 1 -timeout 0 -run '^TestSoak' ./...
+	WEIR_BIN=$(CURDIR)/bin/weir-race WEIR_SOAK=$(SOAK) go test -tags e2e -count=1 -timeout 0 -run '^Test(SoakServer|FullRelayDemand|FullRecordCrash)$$' ./test/e2e
 
 setup: clients-all tools web/node_modules/.package-lock.json ## install all that development needs
 
@@ -136,4 +144,4 @@ clients-all:
 	@test/install.sh all
 
 race-binary: web/dist/index.html
-	CGO_ENABLED=1 go build -race -o bin/weir-race ./cmd/weir
+	CGO_ENABLED=1 go build -race -tags nomsgpack -o bin/weir-race ./cmd/weir

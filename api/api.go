@@ -40,7 +40,11 @@ type Options struct {
 	// Explainer decides for questions that only ask what would be; nil means
 	// Authorizer.
 	Explainer auth.Authorizer
-	Relay     Relay
+	Pulls     Relay[NewPull, StreamOfPull]
+	Forwards  Relay[NewForward, StreamOfForward]
+	// Recordings are files that were recorded, Recorders what makes them.
+	Recordings Recordings
+	Recorders  Recorders
 	// Stats returns the samples of the last minutes that came after a moment.
 	Stats func(since time.Time) []stats.Sample
 	// LogLevel is what the log shows, which the API may change.
@@ -99,8 +103,17 @@ func newEngine(o Options) *gin.Engine {
 	e.DELETE("/api/v1/sessions/:id", a.kick)
 	read("/events", a.events)
 	read("/stats", a.stats)
-	read("/pulls", a.listPulls)
-	read("/forwards", a.listForwards)
+	routeRelay(a, e, "pulls", a.Pulls)
+	routeRelay(a, e, "forwards", a.Forwards)
+	read("/recordings", a.listRecordings)
+	read("/recordings/streams", a.listRecorded)
+	read("/recordings/playlist.m3u8", a.getPlaylist)
+	read("/recordings/:id", a.getRecording)
+	e.DELETE("/api/v1/recordings/:id", a.removeRecording)
+	read("/recordings/:id/:file", a.getRecordingFile)
+	read("/recorders", a.listRecorders)
+	e.POST("/api/v1/recorders/start", a.startRecorder)
+	e.POST("/api/v1/recorders/stop", a.stopRecorder)
 	e.POST(explainPath, a.explain)
 	read("/config", a.getConfig)
 	read("/config/keys", a.listKeys)

@@ -82,7 +82,7 @@ func fixture(t testing.TB) Options {
 	return Options{
 		Version: "v0.1.0", RTMPPort: 1935, RTSPPort: 8554, Sessions: r, Events: event.NewHub("node", nil), Authorizer: &authorizer{},
 		Remote: httpserver.New(httpserver.Options{}).Remote, Loopback: yes, Warnings: func() []string { return []string{"mind the gap"} },
-		Relay: relays{}, Stats: statsSince, LogLevel: new(slog.LevelVar), Configuration: &configuration{text: "log:\n  level: info\n", keys: someKeys},
+		Pulls: &relays[NewPull, StreamOfPull]{list: somePulls}, Forwards: &relays[NewForward, StreamOfForward]{}, Recordings: new(recordings), Recorders: new(recorders), Stats: statsSince, LogLevel: new(slog.LevelVar), Configuration: &configuration{text: "log:\n  level: info\n", keys: someKeys},
 		Streams: func() []StreamInfo {
 			return []StreamInfo{
 				{
@@ -242,7 +242,7 @@ func TestErrors(t *testing.T) {
 		{"unknown stream", "GET", "/api/v1/streams/live/x", 404, `{"error":{"code":"stream_not_found","message":"there is no stream live/x","field":"name","request_id":"r1"}}`},
 		{"bad name", "GET", "/api/v1/streams/live//x", 400, `{"error":{"code":"bad_name","message":"stream name \"live//x\" has an empty segment","field":"name","request_id":"r1"}}`},
 		{"no name", "GET", "/api/v1/streams/", 400, `{"error":{"code":"bad_name","message":"the stream name is empty","field":"name","request_id":"r1"}}`},
-		{"bad filter", "GET", "/api/v1/sessions?action=watch", 400, `{"error":{"code":"bad_request","message":"action must be \"publish\", \"play\" or \"forward\"","field":"action","request_id":"r1"}}`},
+		{"bad filter", "GET", "/api/v1/sessions?action=watch", 400, `{"error":{"code":"bad_request","message":"action must be \"publish\", \"play\", \"forward\" or \"record\"","field":"action","request_id":"r1"}}`},
 		{"wrong method", "POST", "/api/v1/streams", 405, `{"error":{"code":"method_not_allowed","message":"POST is not allowed here; use GET, HEAD","field":"","request_id":"r1"}}`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -385,30 +385,3 @@ func TestGuardAsksForTheClient(t *testing.T) {
 }
 
 func yes() bool { return true }
-
-type relays struct{}
-
-// Pulls implements Relay.
-func (relays) Pulls() []RelayInfo {
-	at := time.Date(2026, 1, 2, 15, 4, 5, 0, time.UTC)
-	return []RelayInfo{
-		{Stream: "cam/2", Mode: "on_demand", State: "running", Peer: "rtsp://10.0.0.2/main", Session: "x", Since: at, Attempts: 1},
-		{Stream: "cam/1", Mode: "always", State: "waiting", Peer: "rtsp://10.0.0.1/main", Since: at, Attempts: 3, Error: "no route to host", FailedAt: &at, Next: &at},
-	}
-}
-
-// Forwards implements Relay.
-func (relays) Forwards() []RelayInfo { return nil }
-
-// TestRelay: both lists are there, in order, also if they are empty.
-func TestRelay(t *testing.T) {
-	h := New(fixture(t))
-	var pulls struct{ Pulls []RelayInfo }
-	w := ask(h, "GET", "/api/v1/pulls")
-	if err := json.Unmarshal(w.Body.Bytes(), &pulls); err != nil || len(pulls.Pulls) != 2 || pulls.Pulls[0].Stream != "cam/1" || pulls.Pulls[0].Next == nil {
-		t.Errorf("%v %s", err, w.Body)
-	}
-	if w := ask(h, "GET", "/api/v1/forwards"); strings.TrimSpace(w.Body.String()) != `{"forwards":[]}` {
-		t.Errorf("%s", w.Body)
-	}
-}

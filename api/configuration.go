@@ -40,7 +40,7 @@ const (
 
 // ConfigError is why the configuration stays as it was.
 type ConfigError struct {
-	Code  string // one of those above
+	Code  string // one of those above or of the relay's
 	Field string // key that is to blame, or empty
 	Err   error
 }
@@ -53,8 +53,10 @@ func (e *ConfigError) Unwrap() error { return e.Err }
 
 func (e *ConfigError) status() int {
 	switch e.Code {
-	case NeedsRestart, SetByEnvironment:
+	case NeedsRestart, SetByEnvironment, RuleExists, RuleFromFile:
 		return http.StatusConflict
+	case RuleNotFound:
+		return http.StatusNotFound
 	case PreconditionFailed:
 		return http.StatusPreconditionFailed
 	}
@@ -151,14 +153,20 @@ func matches(header, etag string) bool {
 }
 
 func (a *api) answerChange(c *gin.Context, change config.Change, err error) {
-	var refused *ConfigError
-	switch {
-	case err == nil:
-		c.JSON(http.StatusOK, DescribeChange(change))
-	case errors.As(err, &refused):
-		fail(c, refused.status(), refused.Code, refused.Error(), refused.Field)
-	default:
-		a.Logger.Error("the configuration could not be changed", slog.String("error", err.Error()))
-		fail(c, http.StatusInternalServerError, string(reason.InternalError), "the configuration could not be changed, see the server's log", "")
+	if err != nil {
+		a.failChange(c, err)
+		return
 	}
+	c.JSON(http.StatusOK, DescribeChange(change))
+}
+
+// failChange answers why the configuration stays as it was.
+func (a *api) failChange(c *gin.Context, err error) {
+	var refused *ConfigError
+	if errors.As(err, &refused) {
+		fail(c, refused.status(), refused.Code, refused.Error(), refused.Field)
+		return
+	}
+	a.Logger.Error("the configuration could not be changed", slog.String("error", err.Error()))
+	fail(c, http.StatusInternalServerError, string(reason.InternalError), "the configuration could not be changed, see the server's log", "")
 }

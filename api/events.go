@@ -65,6 +65,15 @@ type RefusalInfo struct {
 	Reason   reason.Reason  `json:"reason"`
 }
 
+// RecordFailureInfo is the data of record.error and record.recovered: a stream that is
+// not recorded as it should be, or is again.
+type RecordFailureInfo struct {
+	Stream string        `json:"stream"`
+	File   string        `json:"file"` // that was being written, or is now; empty if none was
+	Reason reason.Reason `json:"reason"`
+	Error  string        `json:"error"` // empty in record.recovered
+}
+
 // DescribeSession returns what the API shows of a session.
 func DescribeSession(s session.Snapshot) SessionInfo { return newSessionInfo(&s) }
 

@@ -27,8 +27,10 @@ func newSessionFilter(q url.Values) (f sessionFilter, field string, err error) {
 		protocol: q.Get("protocol"), stream: q.Get("stream"), user: q.Get("user"), remote: q.Get("remote"),
 		action: session.Action(q.Get("action")), state: session.State(q.Get("state")), limit: maxPage,
 	}
-	if f.action != "" && f.action != session.Publish && f.action != session.Play && f.action != session.Forward {
-		return f, "action", fmt.Errorf(`action must be "publish", "play" or "forward"`)
+	switch f.action {
+	case "", session.Publish, session.Play, session.Forward, session.Record:
+	default:
+		return f, "action", fmt.Errorf(`action must be "publish", "play", "forward" or "record"`)
 	}
 	if f.state != "" && f.state != session.Active && f.state != session.Waiting {
 		return f, "state", fmt.Errorf(`state must be "active" or "waiting"`)

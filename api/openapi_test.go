@@ -175,7 +175,7 @@ func (c *conversation) validate(t *testing.T, q call, r *http.Request, answer *h
 	}
 	input := &openapi3filter.RequestValidationInput{
 		Request: r, QueryParams: r.URL.Query(),
-		PathParams: map[string]string{"name": "x", "id": "x"},
+		PathParams: map[string]string{"name": "x", "id": "x", "file": "x"},
 		Route:      &routers.Route{Spec: c.document, Path: q.path, PathItem: item, Method: method, Operation: item.GetOperation(method)},
 		Options: &openapi3filter.Options{
 			IncludeResponseStatus: true, MultiError: true, AuthenticationFunc: openapi3filter.NoopAuthenticationFunc,
@@ -191,7 +191,8 @@ func (c *conversation) validate(t *testing.T, q call, r *http.Request, answer *h
 		RequestValidationInput: input, Status: answer.StatusCode, Header: answer.Header, Body: io.NopCloser(bytes.NewReader(body)),
 		Options: input.Options,
 	}
-	if media := answer.Header.Get("Content-Type"); strings.HasPrefix(media, "application/yaml") || media == "text/event-stream" {
+	media, _, _ := strings.Cut(answer.Header.Get("Content-Type"), ";")
+	if slices.Contains([]string{"application/yaml", "application/vnd.apple.mpegurl", "text/event-stream", "video/mp4"}, media) {
 		output.Options.ExcludeResponseBody = true // the schema is of what it holds
 	}
 	if err := openapi3filter.ValidateResponse(t.Context(), output); err != nil {
@@ -215,7 +216,7 @@ func TestOpenAPIDescribesAnswers(t *testing.T) {
 	}
 	notAllowed := map[string]string{"Host": "weir.example", "Authorization": "Basic Ym9iOng="} // bob:x
 	for path, item := range c.document.Paths.Map() {
-		target := strings.NewReplacer("{name}", "live/test", "{id}", live).Replace(path)
+		target := strings.NewReplacer("{name}", "live/test", "{id}", live, "{file}", "file").Replace(path)
 		for method := range item.Operations() {
 			c.ask(t, call{method: method, path: path, target: target, status: 401, header: elsewhere("bad")})
 			c.ask(t, call{method: method, path: path, target: target, status: 403, header: notAllowed})
@@ -223,8 +224,8 @@ func TestOpenAPIDescribesAnswers(t *testing.T) {
 		}
 		c.ask(t, call{method: "PROPFIND", path: path, target: target, status: 405})
 	}
-	const streams, sessions = "/api/v1/streams", "/api/v1/sessions"
-	stream, one := streams+"/{name}", sessions+"/{id}"
+	const streams, sessions, recordings, recorders = "/api/v1/streams", "/api/v1/sessions", "/api/v1/recordings", "/api/v1/recorders"
+	stream, one, file := streams+"/{name}", sessions+"/{id}", recordings+"/{id}/{file}"
 	match := map[string]string{"If-Match": "*"}
 	for _, q := range []call{
 		{method: "GET", path: "/api/v1/info", status: 200, header: elsewhere("good")},
@@ -259,8 +260,33 @@ func TestOpenAPIDescribesAnswers(t *testing.T) {
 		{method: "PATCH", path: "/api/v1/config", body: `{"changes":{"log.level":"warn"}}`, status: 428},
 		{method: "PATCH", path: "/api/v1/config", body: `{"changes":{"log.level":"warn"}}`, header: map[string]string{"If-Match": `"old"`}, status: 412},
 		{method: "POST", path: "/api/v1/config/reload", status: 200},
-		{method: "GET", path: "/api/v1/pulls", status: 200},
-		{method: "GET", path: "/api/v1/forwards", status: 200},
+		{method: "GET", path: recordings, status: 200},
+		{method: "GET", path: recordings, target: recordings + "?stream=live/test&from=2026-01-02T15:04:05Z&to=2026-01-02T15:04:06Z&limit=2&after=x", status: 200},
+		{method: "GET", path: recordings, target: recordings + "?from=x", status: 400},
+		{method: "GET", path: recordings, target: recordings + "?after=gone", status: 404},
+		{method: "GET", path: recordings + "/streams", status: 200},
+		{method: "GET", path: recordings + "/playlist.m3u8", target: recordings + "/playlist.m3u8?stream=live/a&to=2026-01-02T15:04:05Z", status: 200},
+		{method: "GET", path: recordings + "/playlist.m3u8", status: 400},
+		{method: "GET", path: recordings + "/playlist.m3u8", target: recordings + "/playlist.m3u8?stream=live/none", status: 404},
+		{method: "GET", path: recordings + "/playlist.m3u8", target: recordings + "/playlist.m3u8?stream=live/flv", status: 415},
+		{method: "GET", path: recordings + "/{id}", target: recordings + "/done", status: 200},
+		{method: "GET", path: recordings + "/{id}", target: recordings + "/x", status: 404},
+		{method: "DELETE", path: recordings + "/{id}", target: recordings + "/done", status: 204},
+		{method: "DELETE", path: recordings + "/{id}", target: recordings + "/x", status: 404},
+		{method: "DELETE", path: recordings + "/{id}", target: recordings + "/open", status: 409},
+		{method: "GET", path: file, target: recordings + "/done/file.mp4?hold=1-2", status: 200},
+		{method: "GET", path: file, target: recordings + "/done/file", header: map[string]string{"Range": "bytes=2-4"}, status: 206},
+		{method: "GET", path: file, target: recordings + "/done/file", header: map[string]string{"If-None-Match": "*"}, status: 304},
+		{method: "GET", path: file, target: recordings + "/done/file", header: map[string]string{"Range": "bytes=99-"}, status: 416},
+		{method: "GET", path: file, target: recordings + "/x/file", status: 404},
+		{method: "GET", path: recorders, status: 200},
+		{method: "POST", path: recorders + "/start", body: `{"stream":"live/x","format":"ts","before":"10s","segment_duration":"1m"}`, status: 201},
+		{method: "POST", path: recorders + "/start", body: `{"stream":"a//b"}`, status: 400},
+		{method: "POST", path: recorders + "/start", body: `{"stream":"live/none"}`, status: 404},
+		{method: "POST", path: recorders + "/start", body: `{"stream":"live/a"}`, status: 409},
+		{method: "POST", path: recorders + "/stop", body: `{"stream":"live/a"}`, status: 204},
+		{method: "POST", path: recorders + "/stop", body: `{}`, status: 400},
+		{method: "POST", path: recorders + "/stop", body: `{"stream":"live/x"}`, status: 409},
 		{method: "GET", path: "/api/v1/stats", status: 200},
 		{method: "GET", path: "/api/v1/stats", target: "/api/v1/stats?since=x", status: 400},
 		{method: "GET", path: "/api/v1/log", status: 200},
@@ -269,6 +295,8 @@ func TestOpenAPIDescribesAnswers(t *testing.T) {
 	} {
 		c.ask(t, q)
 	}
+	c.askRelay(t, "/api/v1/pulls", `{"stream":"cam/9","sources":["rtsp://10.0.0.9/main"],"mode":"always","close_after":"10s","retry":3}`, `{"stream":"cam/9"}`)
+	c.askRelay(t, "/api/v1/forwards", `{"stream":"live/{x}","targets":["rtmp://a.example/app/{x}"],"audio":"aac","max_lag":"2s"}`, `{"stream":"live/a","target":"rtmp://a.example/app/a"}`)
 	broken := newConversation(t)
 	f := broken.options.Configuration.(*configuration)
 	f.err = io.ErrUnexpectedEOF
@@ -281,6 +309,39 @@ func TestOpenAPIDescribesAnswers(t *testing.T) {
 	broken.ask(t, call{method: "POST", path: "/api/v1/config/reload", status: 400})
 	maps.Copy(c.got, broken.got)
 	c.expectAll(t)
+}
+
+// askRelay asks for everything about pulls or forwards.
+func (c *conversation) askRelay(t *testing.T, path, rule, part string) {
+	t.Helper()
+	one := path + "/{name}"
+	for _, q := range []call{
+		{method: "GET", path: path, status: 200},
+		{method: "POST", path: path, body: rule, status: 201},
+		{method: "POST", path: path, body: rule, status: 409},
+		{method: "POST", path: path, body: `{"streams":7}`, status: 400},
+		{method: "POST", path: path + "/stop", body: part, status: 204},
+		{method: "POST", path: path + "/stop", body: `{"stream":"none"}`, status: 404},
+		{method: "POST", path: path + "/stop", body: `{"stream":"a//b"}`, status: 400},
+		{method: "POST", path: path + "/start", body: part, status: 204},
+		{method: "POST", path: path + "/start", body: `{"stream":"none"}`, status: 404},
+		{method: "POST", path: path + "/start", body: `[`, status: 400},
+		{method: "DELETE", path: one, target: path + "/file/%7Bx%7D", status: 409},
+		{method: "DELETE", path: one, target: path + "/cam/9", status: 204},
+		{method: "DELETE", path: one, target: path + "/none", status: 404},
+	} {
+		c.ask(t, q)
+	}
+	for status, err := range map[int]error{500: io.ErrUnexpectedEOF, 409: &ConfigError{Code: SetByEnvironment, Err: io.ErrUnexpectedEOF}} {
+		c.options.Pulls.(*relays[NewPull, StreamOfPull]).err = err
+		c.options.Forwards.(*relays[NewForward, StreamOfForward]).err = err
+		c.ask(t, call{method: "POST", path: path, body: rule, status: status})
+		c.ask(t, call{method: "POST", path: path + "/stop", body: part, status: status})
+		c.ask(t, call{method: "POST", path: path + "/start", body: part, status: status})
+		c.ask(t, call{method: "DELETE", path: one, target: path + "/cam/9", status: status})
+	}
+	c.options.Pulls.(*relays[NewPull, StreamOfPull]).err = nil
+	c.options.Forwards.(*relays[NewForward, StreamOfForward]).err = nil
 }
 
 // expectAll fails for every status that is described and was not answered.
@@ -356,10 +417,12 @@ func TestOpenAPIDescribesEvents(t *testing.T) {
 func TestOpenAPIKnowsEveryField(t *testing.T) {
 	schemas := loadDocument(t).Components.Schemas
 	for schema, value := range map[string]any{
-		"Info": Info{}, "Stream": StreamInfo{}, "Publisher": PublisherInfo{}, "Track": TrackInfo{}, "Session": SessionInfo{}, "EndedSession": EndedInfo{},
+		"Info": Info{}, "RecordFailure": RecordFailureInfo{}, "Stream": StreamInfo{}, "Publisher": PublisherInfo{}, "Track": TrackInfo{}, "Session": SessionInfo{}, "EndedSession": EndedInfo{},
 		"Network": NetworkInfo{}, "Question": Question{}, "LogSettings": LogSettings{}, "ConfigKeys": ConfigKeys{}, "ConfigKey": config.Key{}, "ConfigChange": ConfigChange{}, "ConfigChanges": ConfigChanges{}, "Explanation": Explanation{}, "Omission": OmissionInfo{}, "Lack": LackInfo{}, "WebRTC": WebRTCInfo{},
 		"Stats": StatsInfo{}, "Sample": stats.Sample{}, "Lag": stats.Lag{},
-		"Event": event.Event{}, "Server": ServerInfo{}, "Client": ClientInfo{}, "Refusal": RefusalInfo{}, "Lost": event.Lost{}, "Step": StepInfo{}, "Relay": RelayInfo{},
+		"Event": event.Event{}, "Server": ServerInfo{}, "Client": ClientInfo{}, "Refusal": RefusalInfo{}, "Lost": event.Lost{}, "Step": StepInfo{}, "Relay": RelayInfo{}, "RelayRule": RelayRule{},
+		"NewPull": NewPull{}, "NewForward": NewForward{}, "StreamOfPull": StreamOfPull{}, "StreamOfForward": StreamOfForward{},
+		"Recording": RecordingInfo{}, "Recorded": RecordedInfo{}, "RecordedStream": RecordedStreamInfo{}, "Recorder": RecorderInfo{}, "RecorderRequest": RecorderRequest{},
 	} {
 		var fields []string
 		for _, f := range reflect.VisibleFields(reflect.TypeOf(value)) {

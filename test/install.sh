@@ -7,7 +7,8 @@ quick=(ffmpeg chromium curl gcc libc6-dev)
 more=(util-linux iproute2 debootstrap vlc-bin vlc-plugin-base rtmpdump nginx libnginx-mod-rtmp
   glib-networking gstreamer1.0-tools
   gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad
-  gstreamer1.0-rtsp gstreamer1.0-nice python3-gi gir1.2-gst-plugins-bad-1.0 nftables)
+  gstreamer1.0-rtsp gstreamer1.0-nice python3-gi gir1.2-gst-plugins-bad-1.0 nftables
+  prometheus docker-compose systemd ca-certificates mpv)
 
 case ${1:-} in
 quick) wanted=("${quick[@]}") ;;

@@ -108,6 +108,45 @@ func (c *Client) Stats(ctx context.Context, since time.Time) (answer api.StatsIn
 	return answer, err
 }
 
+// Recordings returns the recorded files that a filter chooses, by stream, then start,
+// and whether there are more. The filter has the names of the query's parameters.
+func (c *Client) Recordings(ctx context.Context, filter url.Values) (list []api.RecordingInfo, more bool, err error) {
+	var answer struct {
+		Recordings []api.RecordingInfo
+		More       bool
+	}
+	err = c.do(ctx, http.MethodGet, "/recordings?"+filter.Encode(), nil, &answer)
+	return answer.Recordings, answer.More, err
+}
+
+// Recorded returns what there is of each stream.
+func (c *Client) Recorded(ctx context.Context) (answer api.RecordedInfo, err error) {
+	err = c.do(ctx, http.MethodGet, "/recordings/streams", nil, &answer)
+	return answer, err
+}
+
+// RemoveRecording removes a recorded file.
+func (c *Client) RemoveRecording(ctx context.Context, id string) error {
+	return c.do(ctx, http.MethodDelete, "/recordings/"+url.PathEscape(id), nil, nil)
+}
+
+// Recorders returns the streams that are recorded, or should be, by name.
+func (c *Client) Recorders(ctx context.Context) ([]api.RecorderInfo, error) {
+	var answer struct{ Recorders []api.RecorderInfo }
+	err := c.do(ctx, http.MethodGet, "/recorders", nil, &answer)
+	return answer.Recorders, err
+}
+
+// StartRecorder records a stream until StopRecorder.
+func (c *Client) StartRecorder(ctx context.Context, r api.RecorderRequest) error {
+	return c.do(ctx, http.MethodPost, "/recorders/start", r, nil)
+}
+
+// StopRecorder records a stream no more.
+func (c *Client) StopRecorder(ctx context.Context, stream string) error {
+	return c.do(ctx, http.MethodPost, "/recorders/stop", map[string]string{"stream": stream}, nil)
+}
+
 // Kick closes a session.
 func (c *Client) Kick(ctx context.Context, id string) error {
 	return c.do(ctx, http.MethodDelete, "/sessions/"+url.PathEscape(id), nil, nil)

@@ -313,7 +313,7 @@ func (m *matrix) testOutlet(t *testing.T, o outlet) {
 		}
 		t.Run("kicked", func(t *testing.T) {
 			t.Parallel()
-			who := "kicked from " + o.name
+			who := "player kicked from " + o.name
 			v := m.watch(t, o, accessStream, byToken(t, who, later()))
 			m.call(t, http.MethodDelete, "/api/v1/sessions/"+m.sessionOf(t, who).ID)
 			want := o.kicked
@@ -377,7 +377,7 @@ func (m *matrix) testInlet(t *testing.T, i inlet) {
 	for _, way := range []string{"kicked", "released"} {
 		t.Run(way, func(t *testing.T) {
 			t.Parallel()
-			who := way + " from " + i.name
+			who := "publisher " + way + " from " + i.name
 			out := m.feed(t, i, name(way), byToken(t, who, later()), 2)
 			m.watch(t, watch, name(way), byUser("bob", accessPassword)).sees(2) // the connection stands on both sides
 			if way == "kicked" {

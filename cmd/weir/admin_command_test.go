@@ -106,6 +106,9 @@ func TestEventsCommand(t *testing.T) {
 		event.EventsLost:          event.Lost{Lost: 7},
 		event.SessionRefused:      api.RefusalInfo{Protocol: "rtsp", Action: session.Play, Remote: "192.0.2.4:4", User: "eve", Reason: reason.Unauthorized},
 		event.ServerReloaded:      api.ConfigChange{Changed: []string{"hls.window", "log.level"}, Restart: []string{"hooks.node"}},
+		event.RecordSegment:       map[string]any{"file": "live/a.mp4", "duration_s": 600.04, "bytes": 2e6, "why": "segment_duration"},
+		event.RecordError:         api.RecordFailureInfo{File: "live/a.mp4", Reason: reason.DiskFull, Error: "no space left"},
+		event.RecordRecovered:     api.RecordFailureInfo{Reason: reason.DiskFull},
 		"thing.new":               map[string]int{"x": 1},
 		event.SessionClosed + "x": nil,
 	} {
@@ -138,6 +141,7 @@ func TestEventsCommand(t *testing.T) {
 		"stream.published      live/?]0;te?st  H264 1280x720 from rtmp 192.0.2.1:1\n", "5abc webrtc play 192.0.2.2:2 a?[2Jnn\n",
 		"stalled after 1.5s, 0 KB in, 2.0 MB out\n", "5abc hls 192.0.2.3:3", "v9, up 1m0s: 3 streams, 2 publishers, 1 viewers\n", "7 events are missing here\n",
 		"session.refused       live/?]0;te?st  rtsp play 192.0.2.4:4 eve: unauthorized\n", "changed: hls.window log.level; after a restart: hooks.node\n",
+		"live/a.mp4, 10m0.04s, 2.0 MB: segment_duration\n", "live/a.mp4 disk_full no space left\n", "record.recovered      live/?]0;te?st  disk_full\n",
 		`{"x":1}`, "server.stopping       edge-1  \"no object\"\n",
 	} {
 		if !strings.Contains(text, want) {

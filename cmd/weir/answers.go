@@ -20,6 +20,8 @@ type eventAnswer struct {
 		Sources    []relay.URL `json:"sources"`
 		CloseAfter string      `json:"close_after"`
 	} `json:"pull"`
+	// Record tells that a stream that is published is recorded.
+	Record json.RawMessage `json:"record"`
 	// Close closes the publisher of a stream without viewers.
 	Close bool `json:"close"`
 }
@@ -27,7 +29,13 @@ type eventAnswer struct {
 // answered does what a receiver of events wants. What it cannot be given costs a line
 // in the log: the event was accepted.
 func (a *app) answered(e event.Event, body []byte) {
-	if e.Type != event.StreamNotFound && e.Type != event.StreamNoViewers {
+	switch e.Type {
+	case event.StreamNotFound, event.StreamNoViewers:
+	case event.StreamPublished:
+		if len(bytes.TrimSpace(body)) == 0 {
+			return // which most receivers answer
+		}
+	default:
 		return
 	}
 	if err := a.obey(e, body); err != nil {
@@ -40,7 +48,7 @@ func (a *app) obey(e event.Event, body []byte) error {
 	var answer eventAnswer
 	decoder := json.NewDecoder(bytes.NewReader(body))
 	if err := decoder.Decode(&answer); err != nil {
-		return errors.New("it is no JSON object of the form {\"pull\": {\"sources\": […]}} or {\"close\": true}") // err may repeat it
+		return errors.New("it is no JSON object of the form {\"pull\": {\"sources\": […]}}, {\"record\": true} or {\"close\": true}") // err may repeat it
 	}
 	switch {
 	case e.Type == event.StreamNotFound && answer.Pull != nil:
@@ -53,6 +61,8 @@ func (a *app) obey(e event.Event, body []byte) error {
 			p.CloseAfter = new(config.Duration(d))
 		}
 		return a.relay.Fetch(e.Stream, p)
+	case e.Type == event.StreamPublished && len(answer.Record) > 0:
+		return a.recordAnswered(e.Stream, answer.Record)
 	case e.Type == event.StreamNoViewers && answer.Close:
 		if s := a.bus.Stream(e.Stream); s != nil && a.events.unwatched(e.Stream) {
 			a.sessions.Kill(s.Info().Session, reason.NoViewers)

@@ -20,10 +20,12 @@ import (
 	"github.com/weirmedia/weir/pkg/fanout"
 	"github.com/weirmedia/weir/pkg/httpserver"
 	"github.com/weirmedia/weir/pkg/metrics"
+	"github.com/weirmedia/weir/pkg/overload"
 	"github.com/weirmedia/weir/pkg/plugin"
 	"github.com/weirmedia/weir/pkg/session"
 	"github.com/weirmedia/weir/pkg/stats"
 	"github.com/weirmedia/weir/pkg/tlscert"
+	"github.com/weirmedia/weir/protocols/record"
 	"github.com/weirmedia/weir/protocols/relay"
 	"github.com/weirmedia/weir/protocols/rtmp"
 	"github.com/weirmedia/weir/protocols/rtsp"
@@ -41,7 +43,9 @@ type app struct {
 	tls      *tlscert.Provider
 	events   *events
 	idle     *idleCloser
+	overload *overload.Guard
 	relay    *relay.Service
+	record   *record.Service
 	auth     *auth.Switch // nil before start
 	stats    *stats.Sampler
 	registry *prometheus.Registry // of metrics; nil before start
@@ -60,6 +64,10 @@ type app struct {
 
 // newApp starts everything. If that fails, nothing is left running.
 func newApp(s *settings, log *slog.Logger) (*app, error) {
+	token, err := s.consoleToken()
+	if err != nil {
+		return nil, err
+	}
 	certificates, err := tlscert.New(s.tls, tlscert.Options{Dir: filepath.Join(s.data.Dir, "certificates"), Log: log})
 	if err != nil {
 		return nil, err
@@ -70,14 +78,16 @@ func newApp(s *settings, log *slog.Logger) (*app, error) {
 		bus:      bus.New(s.stream.limits()),
 		delivery: fanout.New(s.delivery.limits()),
 		events:   newEvents(s.hooks, log),
-		token:    auth.NewConsoleToken(),
+		token:    token,
 
 		addresses: interfaceAddresses,
 	}
 	a.configuration = newConfiguration(a, s)
 	a.sessions = session.NewRegistry(session.Options{
 		Logger: log, MaxSessions: s.limits.MaxSessions, MaxWaiting: s.limits.MaxWaiting, MaxViewers: s.stream.maxViewers,
+		Admit: a.admit,
 	})
+	a.overload = a.watchResources(s.limits)
 	a.sessions.Observe(a.events.observer())
 	a.events.watch(a.bus, a.sessions)
 	a.idle = closeIdle(a.bus, a.sessions, s.stream.idleClose)
@@ -105,12 +115,13 @@ func (a *app) start(s *settings) error {
 	counted := metrics.CountAuth(a.auth)
 	a.registry = metrics.New(metrics.Options{
 		Bus: a.bus, Delivery: a.delivery, Sessions: a.sessions, HTTPConnections: a.http.Connections,
-		Auth: counted, Streams: s.metrics.Streams, Version: version,
+		Auth: counted, Overload: a.overload, Streams: s.metrics.Streams, Version: version,
 	})
 	a.registry.MustRegister(a.events.hooks.Collectors()...)
 	a.registry.MustRegister(a.configuration.collectors()...)
 	host := &plugin.Host{
 		Log: a.log, Bus: a.bus, Delivery: a.delivery, Sessions: a.sessions, Auth: counted, HTTP: a.http, Metrics: a.registry, TLS: a.tls,
+		Data: s.data.Dir,
 	}
 	for _, p := range s.plugins {
 		service, err := p.config.Start(host)
@@ -127,6 +138,9 @@ func (a *app) start(s *settings) error {
 			a.relay = s
 			a.events.fetches = s.Fetches
 			a.events.hooks.Answered(a.answered)
+		case *record.Service:
+			a.record = s
+			s.Observe(a.events.recordings())
 		case *webrtc.Server:
 			a.webrtc = s.Addr()
 		}
@@ -144,7 +158,8 @@ func (a *app) route(s *settings, authorizer auth.Authorizer, exposition http.Han
 	a.http.Handle("/api/", api.New(api.Options{
 		Logger: a.log, Version: version, RTMPPort: port(a.rtmp), RTMPSPort: port(a.rtmps), RTSPPort: port(a.rtsp), RTSPSPort: port(a.rtsps), WebRTCPort: port(a.webrtc),
 		Streams:  a.listStreams,
-		Sessions: a.sessions, Events: a.events.hub, Authorizer: authorizer, Explainer: a.auth, Stats: a.stats.Since, Relay: relays{a.relay},
+		Sessions: a.sessions, Events: a.events.hub, Authorizer: authorizer, Explainer: a.auth, Stats: a.stats.Since, Pulls: pulls{a}, Forwards: forwards{a},
+		Recordings: newRecordings(a.record.Library()), Recorders: recorders{a.record},
 		Remote: a.http.Remote, LogLevel: s.logLevel, Configuration: a.configuration,
 		Loopback: a.loopback, Warnings: a.warnings,
 	}))
@@ -182,6 +197,7 @@ func (a *app) finish() {
 		a.auth.Close()
 	}
 	a.stats.Close()
+	a.overload.Close()
 	a.delivery.Close()
 	a.tls.Close()
 }
@@ -210,10 +226,13 @@ func (a *app) printBanner(w io.Writer) {
 		if a.webrtc != nil {
 			line("webrtc", base+"/live/test/whip to publish, /live/test/whep to play")
 		}
-		line("console", base+"/#token="+a.token)
+		line("console", base+a.consolePath())
 	}
 	if addr := a.http.TLSAddr(); addr != nil {
-		line("console", "https://"+reachable(addr, 443)+"/#token="+a.token)
+		line("console", "https://"+reachable(addr, 443)+a.consolePath())
+	}
+	if file := a.configuration.current().tokenFile(); file != "" {
+		line("", "with the token in "+file)
 	}
 	if file, fingerprint := a.tls.SelfSigned(); file != "" {
 		line("tls", "self-signed: let clients trust "+file+", or a browser if it shows SHA-256")
@@ -222,6 +241,15 @@ func (a *app) printBanner(w io.Writer) {
 	for _, w := range a.exposure(a.configuration.current()).warnings() {
 		line("WARNING", w)
 	}
+}
+
+// consolePath is the page of the console with its token, unless that is for good: then
+// it does not belong into logs.
+func (a *app) consolePath() string {
+	if a.configuration.current().auth.TokenFile != "" {
+		return "/"
+	}
+	return "/#token=" + a.token
 }
 
 // reachable returns HOST[:PORT] by which this machine reaches addr.

@@ -102,6 +102,18 @@ func summary(e event.Event) string {
 		if len(c.Restart) > 0 {
 			text += "; after a restart: " + strings.Join(c.Restart, " ")
 		}
+	case event.RecordSegment:
+		var r struct {
+			File, Why string
+			Bytes     uint64
+			DurationS float64 `json:"duration_s"`
+		}
+		err = json.Unmarshal(e.Data, &r)
+		text = fmt.Sprintf("%s, %v, %s: %s", r.File, time.Duration(r.DurationS*float64(time.Second)).Round(time.Millisecond), bytesText(r.Bytes), r.Why)
+	case event.RecordError, event.RecordRecovered:
+		var f api.RecordFailureInfo
+		err = json.Unmarshal(e.Data, &f)
+		text = strings.TrimSpace(fmt.Sprintf("%s %s %s", f.File, f.Reason, f.Error))
 	case event.EventsLost:
 		var l event.Lost
 		err = json.Unmarshal(e.Data, &l)

@@ -21,6 +21,8 @@ import (
 	"github.com/weirmedia/weir/pkg/hook"
 	"github.com/weirmedia/weir/pkg/reason"
 	"github.com/weirmedia/weir/pkg/session"
+	"github.com/weirmedia/weir/protocols/record"
+	"github.com/weirmedia/weir/protocols/record/library"
 )
 
 // receiver is a service that gets events.
@@ -134,6 +136,10 @@ func TestHooks(t *testing.T) {
 	answer.Body.Close()
 	all.has(t, event.SessionRefused, "secret/test")
 	s.configuration.tell("test", config.Change{Changed: []string{"log.level"}})
+	recordings := s.events.recordings()
+	recordings.Ended(library.Segment{Stream: "live/test", Tracks: []string{"H264 320x180"}})
+	recordings.Failed(record.Failure{Stream: "live/test", Reason: reason.DiskFull})
+	recordings.Recovered(record.Failure{Stream: "live/test", Reason: reason.DiskFull})
 	viewer.Close()
 	all.has(t, event.StreamNoViewers, "live/test")
 	all.has(t, event.ServerHeartbeat, "")

@@ -107,7 +107,7 @@ func (a *app) exposure(s *settings) exposure {
 // warnings returns what the operator should know of what is in force now.
 func (a *app) warnings() []string {
 	s := a.configuration.current()
-	return slices.Concat(s.report.Warnings, a.exposure(s).warnings())
+	return slices.Concat(a.overload.Warnings(), s.report.Warnings, a.exposure(s).warnings())
 }
 
 // warn logs what the operator should know of s and was not told of the settings before.

@@ -20,7 +20,7 @@ type idleCloser struct {
 	done     chan struct{}
 
 	mu      sync.Mutex
-	viewers map[string]int // sessions that play or wait, by stream
+	viewers map[string]int // who plays or waits, by stream
 	timers  map[string]*time.Timer
 }
 
@@ -32,7 +32,7 @@ func closeIdle(b *bus.Bus, sessions *session.Registry, limit func(stream string)
 		viewers: make(map[string]int), timers: make(map[string]*time.Timer),
 	}
 	c.limit.Store(&limit)
-	sessions.Observe(session.Observer{Opened: c.opened, Closed: c.closed})
+	sessions.Observe(session.Observer{Opened: c.opened, Closed: c.closed, Wanted: c.count})
 	go c.follow(ctx, b.Watch())
 	return c
 }
@@ -71,24 +71,27 @@ func (c *idleCloser) follow(ctx context.Context, w *bus.Watch) {
 }
 
 func (c *idleCloser) opened(s session.Snapshot) {
-	if s.Action != session.Play {
-		return
+	if s.Action == session.Play {
+		c.count(s.Stream, 1)
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.viewers[s.Stream]++
-	c.disarm(s.Stream)
 }
 
 func (c *idleCloser) closed(e session.End) {
-	if e.Action != session.Play {
-		return
+	if e.Action == session.Play {
+		c.count(e.Stream, -1)
 	}
+}
+
+// count takes note of a viewer that came or left.
+func (c *idleCloser) count(stream string, by int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.viewers[e.Stream]--; c.viewers[e.Stream] <= 0 {
-		delete(c.viewers, e.Stream)
-		c.arm(e.Stream)
+	switch c.viewers[stream] += by; {
+	case by > 0:
+		c.disarm(stream)
+	case c.viewers[stream] <= 0:
+		delete(c.viewers, stream)
+		c.arm(stream)
 	}
 }
 

@@ -19,6 +19,9 @@ func TestIdleClose(t *testing.T) {
 	stop := watched.run()
 	v := s.watch(t, "rtmp", "idle/watched")
 	v.reach(position{})
+	release := s.sessions.Want("idle/wanted") // as HLS without sessions does
+	wanted := s.publish(t, "idle/wanted", sourceOptions{})
+	stopWanted := wanted.run()
 	alone := s.publish(t, "idle/alone", sourceOptions{})
 	<-alone.drained
 	if why := s.closes(reason.NoViewers); why != 1 {
@@ -27,12 +30,15 @@ func TestIdleClose(t *testing.T) {
 	if len(alone.codes) == 0 {
 		t.Error("the publisher was told nothing")
 	}
-	if s.bus.Stream("live/a") == nil || s.bus.Stream("idle/watched") == nil {
+	if s.bus.Stream("live/a") == nil || s.bus.Stream("idle/watched") == nil || s.bus.Stream("idle/wanted") == nil {
 		t.Error("another stream is gone")
 	}
 	v.leave()
+	release()
 	<-watched.drained
+	<-wanted.drained
 	stop()
+	stopWanted()
 	other.unpublish()
 }
 

@@ -18,19 +18,24 @@ var version = "dev"
 
 // cli is the command line.
 type cli struct {
-	Serve    serveCommand    `cmd:"" default:"withargs" help:"Run the server (the default)."`
-	Demo     demoCommand     `cmd:"" help:"Run the server and publish a built-in clip as live/demo."`
-	Check    checkCommand    `cmd:"" help:"Validate the configuration and print what differs from the defaults."`
-	Hash     hashCommand     `cmd:"" help:"Read a password from standard input and print its hash for auth.users."`
-	Sign     signCommand     `cmd:"" help:"Sign a URL, so that whoever has it may publish or play for a while."`
-	Probe    probeCommand    `cmd:"" help:"Look at a stream: what is in it, how it comes, what is wrong, which browsers play it."`
-	Streams  streamsCommand  `cmd:"" help:"List the streams of a running server."`
-	Sessions sessionsCommand `cmd:"" help:"List its publishers and viewers."`
-	Events   eventsCommand   `cmd:"" help:"Print what happens there, as it happens."`
-	Top      topCommand      `cmd:"" help:"Show its streams, again and again."`
-	Kick     kickCommand     `cmd:"" help:"Close a session, or the publisher of a stream."`
-	Bench    benchCommand    `cmd:"" help:"Load a server with many publishers or players and report."`
-	Version  versionCommand  `cmd:"" help:"Print the version."`
+	Serve      serveCommand      `cmd:"" default:"withargs" help:"Run the server (the default)."`
+	Demo       demoCommand       `cmd:"" help:"Run the server and publish a built-in clip as live/demo."`
+	Check      checkCommand      `cmd:"" help:"Validate the configuration and print what differs from the defaults."`
+	Hash       hashCommand       `cmd:"" help:"Read a password from standard input and print its hash for auth.users."`
+	Sign       signCommand       `cmd:"" help:"Sign a URL, so that whoever has it may publish or play for a while."`
+	Probe      probeCommand      `cmd:"" help:"Look at a stream: what is in it, how it comes, what is wrong, which browsers play it."`
+	Record     recordCommand     `cmd:"" help:"Record a stream into a file: fragmented MP4, FLV or MPEG-TS."`
+	Streams    streamsCommand    `cmd:"" help:"List the streams of a running server."`
+	Sessions   sessionsCommand   `cmd:"" help:"List its publishers and viewers."`
+	Events     eventsCommand     `cmd:"" help:"Print what happens there, as it happens."`
+	Top        topCommand        `cmd:"" help:"Show its streams, again and again."`
+	Kick       kickCommand       `cmd:"" help:"Close a session, or the publisher of a stream."`
+	Recordings recordingsCommand `cmd:"" help:"List what it has recorded."`
+	Pull       pullCommand       `cmd:"" help:"List the streams that it fetches; add, remove, stop and start them."`
+	Forward    forwardCommand    `cmd:"" help:"The same of streams that it sends elsewhere."`
+	Bench      benchCommand      `cmd:"" help:"Load a server with many publishers or players and report."`
+	Health     healthCommand     `cmd:"" help:"Ask a server whether it is ready; the exit status tells."`
+	Version    versionCommand    `cmd:"" help:"Print the version."`
 }
 
 // console is where commands read and print.
@@ -42,7 +47,7 @@ type console struct {
 func main() {
 	var c cli
 	parser := kong.Parse(&c, kong.Name("weir"),
-		kong.Description("A live-media gateway: RTMP in; RTMP, HTTP-FLV and more out."), kong.UsageOnError(), kong.Exit(exit))
+		kong.Description("A live-media gateway: RTMP, RTSP and WebRTC in; these, HTTP-FLV, HLS and more out."), kong.UsageOnError(), kong.Exit(exit))
 	if err := parser.Run(&console{os.Stdin, os.Stdout, os.Stderr}); err != nil {
 		var silent *exitError
 		if !errors.As(err, &silent) {

@@ -6,6 +6,7 @@ import (
 	"github.com/weirmedia/weir/protocols/httpflv"
 	"github.com/weirmedia/weir/protocols/httpmp4"
 	"github.com/weirmedia/weir/protocols/httpts"
+	"github.com/weirmedia/weir/protocols/record"
 	"github.com/weirmedia/weir/protocols/relay"
 	"github.com/weirmedia/weir/protocols/rtmp"
 	"github.com/weirmedia/weir/protocols/rtsp"
@@ -16,6 +17,7 @@ import (
 func plugins() []plugin.Plugin {
 	return []plugin.Plugin{
 		{Section: "relay", New: relay.New(relayClients())}, // first, to know of all viewers
+		{Section: "record", New: record.New},
 		{Section: "rtmp", New: rtmp.New},
 		{Section: "rtsp", New: rtsp.New},
 		{Section: "httpflv", New: httpflv.New},

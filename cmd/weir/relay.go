@@ -2,9 +2,7 @@ package main
 
 import (
 	"context"
-	"time"
 
-	"github.com/weirmedia/weir/api"
 	"github.com/weirmedia/weir/pkg/av"
 	"github.com/weirmedia/weir/pkg/session"
 	"github.com/weirmedia/weir/protocols/httpflv"
@@ -37,7 +35,7 @@ func (rtmpSource) Open(ctx context.Context, rawURL string, o relay.Options) (rel
 		WriteTimeout: o.Timeout, Agent: session.WithVia("LNX 9,0,124,2 (compatible; weir)", o.Via),
 	})
 	if err != nil {
-		return nil, err
+		return nil, withReason(err)
 	}
 	return relay.Tags(c), nil
 }
@@ -51,7 +49,7 @@ func (flvSource) Check(rawURL string) error { return httpflv.CheckURL(rawURL) }
 func (flvSource) Open(ctx context.Context, rawURL string, o relay.Options) (relay.Source, error) {
 	c, err := httpflv.Play(ctx, rawURL, httpflv.ClientOptions{Agent: session.WithVia("weir", o.Via)})
 	if err != nil {
-		return nil, err
+		return nil, withReason(err)
 	}
 	return relay.Tags(c), nil
 }
@@ -65,7 +63,7 @@ func (rtspSource) Check(rawURL string) error { return rtsp.CheckURL(rawURL) }
 func (rtspSource) Open(ctx context.Context, rawURL string, o relay.Options) (relay.Source, error) {
 	c, err := rtsp.Play(ctx, rawURL, rtspOptions(o))
 	if err != nil {
-		return nil, err
+		return nil, withReason(err)
 	}
 	return &rtspStream{PlayClient: c, told: map[int]*av.Track{}}, nil
 }
@@ -105,31 +103,6 @@ func rtspOptions(o relay.Options) rtsp.ClientOptions {
 		out.Transport = rtsp.TCP
 	case relay.UDP:
 		out.Transport = rtsp.UDP
-	}
-	return out
-}
-
-// relays shows the API what the relay does.
-type relays struct{ service *relay.Service }
-
-// Pulls implements api.Relay.
-func (r relays) Pulls() []api.RelayInfo { return describeRelays(r.service.Pulls()) }
-
-// Forwards implements api.Relay.
-func (r relays) Forwards() []api.RelayInfo { return describeRelays(r.service.Forwards()) }
-
-func describeRelays(all []relay.Status) (out []api.RelayInfo) {
-	moment := func(t time.Time) *time.Time {
-		if t.IsZero() {
-			return nil
-		}
-		return new(t.UTC())
-	}
-	for _, s := range all {
-		out = append(out, api.RelayInfo{
-			Stream: s.Stream, Mode: string(s.Mode), State: string(s.State), Peer: s.Peer, Session: s.Session, Since: s.Since.UTC(),
-			Attempts: s.Attempts, Error: s.Error, FailedAt: moment(s.FailedAt), Next: moment(s.Next),
-		})
 	}
 	return out
 }

@@ -27,7 +27,7 @@ func (rtmpSource) Send(ctx context.Context, rawURL string, _ *av.Layout, o relay
 		WriteTimeout: o.Timeout, Agent: session.WithVia("FMLE/3.0 (compatible; weir)", o.Via),
 	})
 	if err != nil {
-		return nil, err
+		return nil, withReason(err)
 	}
 	return &rtmpTarget{PublishClient: c}, nil
 }
@@ -92,7 +92,7 @@ func (rtspSource) Carries(t *av.Track) bool {
 func (rtspSource) Send(ctx context.Context, rawURL string, l *av.Layout, o relay.Options) (relay.Target, error) {
 	c, err := rtsp.Publish(ctx, rawURL, l.Tracks, rtspOptions(o))
 	if err != nil {
-		return nil, err
+		return nil, withReason(err)
 	}
 	return rtspTarget{c}, nil
 }

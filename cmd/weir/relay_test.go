@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"net"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -11,6 +12,7 @@ import (
 	"github.com/weirmedia/weir/pkg/reason"
 	"github.com/weirmedia/weir/pkg/session"
 	"github.com/weirmedia/weir/pkg/streamname"
+	"github.com/weirmedia/weir/protocols/hls"
 	"github.com/weirmedia/weir/protocols/relay"
 	"github.com/weirmedia/weir/protocols/rtmp"
 	"github.com/weirmedia/weir/remux/flv"
@@ -111,6 +113,29 @@ func TestPullGoesOn(t *testing.T) {
 	after := newest + 1000
 	read(func() bool { return newest > after })
 	stop()
+}
+
+// TestPullForHLS: a stream is fetched for viewers of HLS, whether they are sessions or
+// not.
+func TestPullForHLS(t *testing.T) {
+	for _, sessions := range []hls.Sessions{hls.SessionsOn, hls.SessionsOff} {
+		t.Run(string(sessions), func(t *testing.T) {
+			up := startServer(t, nil)
+			up.publish(t, "live/a", sourceOptions{}).run()
+			down := startServer(t, func(s *settings) {
+				section[*hls.Config](s).Sessions = sessions
+				s.stream.Wait = config.Duration(patience)
+				s.relay().Pulls = []relay.Pull{{Scope: scope(t, "pulled/{x}"), Sources: []relay.URL{relay.URL("rtmp://" + up.app.rtmp.String() + "/live/{x}")}}}
+			})
+			resp, err := http.Get("http://" + down.http.Addr().String() + "/pulled/a/index.m3u8")
+			must(t, err)
+			resp.Body.Close()
+			http.DefaultClient.CloseIdleConnections()
+			if resp.StatusCode != http.StatusOK || up.opened("rtmp", session.Play) != 1 {
+				t.Errorf("%s", resp.Status)
+			}
+		})
+	}
 }
 
 // TestForwardToAServer: each frame arrives, by every way in.

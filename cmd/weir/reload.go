@@ -123,9 +123,40 @@ func (c *configuration) Change(by string, current func(etag string) bool, change
 		return config.Change{}, err
 	}
 	overlay, err := config.ReadOverlay(c.overlayPath())
-	if err == nil {
-		overlay, err = overlay.Edit(c.current().sections(), changes)
+	if err != nil {
+		return config.Change{}, invalid(err)
 	}
+	return c.change(by, overlay, changes)
+}
+
+// edit makes the changes that edits finds right for what file, overlay and environment
+// say now. None leave everything as it is.
+func (c *configuration) edit(by string, edits func(*settings) (map[string]*string, error)) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	overlay, err := config.ReadOverlay(c.overlayPath())
+	if err != nil {
+		return invalid(err)
+	}
+	now, err := c.current().source.read(overlay)
+	if err != nil {
+		return invalid(err)
+	}
+	changes, err := edits(now)
+	if err != nil || len(changes) == 0 {
+		return err
+	}
+	if err := c.mayChange(changes); err != nil {
+		return err
+	}
+	_, err = c.change(by, overlay, changes)
+	return err
+}
+
+// change makes changes to the overlay and puts them in force, or does neither. The
+// caller holds the lock.
+func (c *configuration) change(by string, overlay config.Overlay, changes map[string]*string) (config.Change, error) {
+	overlay, err := overlay.Edit(c.current().sections(), changes)
 	if err != nil {
 		return config.Change{}, invalid(err)
 	}
@@ -265,8 +296,13 @@ func (a *app) apply(s *settings, change config.Change) {
 			a.idle.setLimit(s.stream.idleClose)
 		},
 		"delivery": func() { a.delivery.SetLimits(s.delivery.limits()) },
-		"limits":   func() { a.sessions.SetLimits(s.limits.MaxSessions, s.limits.MaxWaiting) },
-		"hooks":    func() { a.events.reconfigure(s.hooks) },
+		"limits": func() {
+			a.sessions.SetLimits(s.limits.MaxSessions, s.limits.MaxWaiting)
+			limits := s.limits.resources()
+			boundMemory(limits)
+			a.overload.SetLimits(limits)
+		},
+		"hooks": func() { a.events.reconfigure(s.hooks) },
 	} {
 		if change.Covers(section) {
 			apply()

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"path/filepath"
 	"time"
 
 	"github.com/weirmedia/weir/pkg/auth"
@@ -55,7 +56,7 @@ func defaultSettings() *settings {
 			Interval: config.Duration(d.Interval), MaxInterval: config.Duration(d.MaxInterval),
 			MaxUnsent: config.ByteSize(d.Unsent), SendBuffer: config.ByteSize(d.SendBuffer),
 		},
-		limits:   limitSettings{MaxSessions: 20000, MaxWaiting: 10000},
+		limits:   limitSettings{MaxSessions: 20000, MaxWaiting: 10000, MaxLoad: 95},
 		metrics:  metricsSettings{Streams: 100},
 		shutdown: shutdownSettings{Timeout: config.Duration(10 * time.Second)},
 		data:     dataSettings{Dir: "data"},
@@ -93,6 +94,16 @@ func (s *settings) sections() []config.Section {
 	)
 }
 
+// section returns the configuration of the plugin that has a C.
+func section[C any](s *settings) C {
+	for _, p := range s.plugins {
+		if c, ok := p.config.(C); ok {
+			return c
+		}
+	}
+	panic("there is no such plugin")
+}
+
 // check reports what is wrong with several sections together.
 func (s *settings) check(report *config.Report) error {
 	var problems config.Problems
@@ -106,6 +117,29 @@ func (s *settings) check(report *config.Report) error {
 		return problems
 	}
 	return nil
+}
+
+// consoleToken returns the token of auth.token_file or, if there is none, one for this
+// start.
+func (s *settings) consoleToken() (string, error) {
+	file := s.tokenFile()
+	if file == "" {
+		return auth.NewConsoleToken(), nil
+	}
+	token, err := auth.LoadToken(file)
+	if err != nil {
+		return "", fmt.Errorf("auth.token_file: %w", err)
+	}
+	return token, nil
+}
+
+// tokenFile is where the console's token is kept, empty for nowhere.
+func (s *settings) tokenFile() string {
+	file := s.auth.TokenFile
+	if file == "" || filepath.IsAbs(file) {
+		return file
+	}
+	return filepath.Join(s.data.Dir, file)
 }
 
 // tlsListeners returns what the sections say about listeners for TLS.
@@ -162,7 +196,7 @@ type streamSettings struct {
 	Grace          config.Duration `yaml:"grace" help:"How long a stream outlives its publisher. Viewers stay connected meanwhile and go on if it returns."`
 	Wait           config.Duration `yaml:"wait" help:"How long a player waits for a stream that is not there."`
 	PublishTimeout config.Duration `yaml:"publish_timeout" help:"A publisher that sends no frame for so long is closed. More than '0s'."`
-	IdleClose      config.Duration `yaml:"idle_close" help:"A publisher whose stream nobody has watched for so long is closed; '0s' for never. Viewers of HLS count while 'hls.sessions' is on."`
+	IdleClose      config.Duration `yaml:"idle_close" help:"A publisher whose stream nobody has watched for so long is closed; '0s' for never. Viewers of HLS without sessions count as one."`
 	MaxViewers     int             `yaml:"max_viewers" help:"Viewers of one stream, those that wait for it included; '0' for as many as come. Viewers of HLS count while 'hls.sessions' is on."`
 	MaxStreams     int             `yaml:"max_streams" help:"Streams at once; at least 1."`
 	RingBytes      config.ByteSize `yaml:"ring_bytes" help:"Frames kept of one stream, at most; at least '1MiB'. A group of pictures that is larger cannot be joined at its key frame."`
@@ -294,12 +328,19 @@ func (d *deliverySettings) limits() fanout.Limits {
 		Unsent: int(d.MaxUnsent), SendBuffer: int(d.SendBuffer)}
 }
 
+// minMemory is less than weir takes without any stream, some 30 MB with the console.
+const minMemory = 32 << 20
+
 // limitSettings is the section "limits".
 type limitSettings struct {
 	// MaxSessions bounds the sessions of all protocols, MaxWaiting those of them
 	// that wait for their stream.
-	MaxSessions int `yaml:"max_sessions" help:"Publishers and viewers of all protocols together; at least 1."`
+	MaxSessions int `yaml:"max_sessions" help:"Publishers and viewers of all protocols together; at least 1. One of twenty is not for viewers."`
 	MaxWaiting  int `yaml:"max_waiting" help:"Players that wait for a stream to appear; at least 1."`
+	// The others are of overload.
+	MaxLoad      int             `yaml:"max_load" help:"How much of its time the busiest of the loops that deliver media may work, in percent; '0' for no limit."`
+	MaxMemory    config.ByteSize `yaml:"max_memory" help:"Memory of the process; '0' for what the control group (container, service) allows, or else what the machine has."`
+	MaxBandwidth int64           `yaml:"max_bandwidth" help:"Media to all viewers, in bit/s; '0' for no limit."`
 }
 
 // Live implements config.Live.
@@ -312,6 +353,12 @@ func (l *limitSettings) Validate() error {
 		return fmt.Errorf("max_sessions: must be at least 1, is %d", l.MaxSessions)
 	case l.MaxWaiting < 1:
 		return fmt.Errorf("max_waiting: must be at least 1, is %d", l.MaxWaiting)
+	case l.MaxLoad < 0 || l.MaxLoad > 100:
+		return fmt.Errorf("max_load: must be 0..100, is %d", l.MaxLoad)
+	case l.MaxMemory != 0 && l.MaxMemory < minMemory:
+		return errors.New("max_memory: must be at least 32MiB, or 0")
+	case l.MaxBandwidth < 0:
+		return fmt.Errorf("max_bandwidth: must be at least 0, is %d", l.MaxBandwidth)
 	}
 	return nil
 }

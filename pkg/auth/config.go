@@ -21,6 +21,9 @@ type Config struct {
 	// Loopback lets who sits at this machine use API, metrics and pprof without a
 	// credential.
 	Loopback bool `yaml:"loopback" help:"Who sits at this machine needs no credential for API, metrics and pprof. Switch it off behind a proxy on the same machine."`
+	// TokenFile keeps the token of the console, for whoever may read the file;
+	// LoadToken says how. Without it the token is another one with each start.
+	TokenFile string `yaml:"token_file" help:"File with the token of console, API and metrics, made if it is missing; below 'data.dir' unless it is absolute. Empty for a new token with each start."`
 	// URLKeys sign URLs that are good for a while, for publishing or playing one
 	// stream. The first signs; all are accepted.
 	URLKeys []config.Secret `yaml:"url_keys" help:"Keys of signed URLs, at least 16 bytes each. The first signs, all are accepted."`
@@ -73,8 +76,11 @@ func (c *Config) AnybodyMay(a Action) bool {
 	})
 }
 
-// Live says that all of it changes while weir runs.
-func (c *Config) Live() []string { return []string{"*"} }
+// Live names what changes while weir runs: all but the token's file.
+func (c *Config) Live() []string {
+	return []string{"users", "loopback", "url_keys", "jwt_secrets", "jwt_key_files", "jwks", "jwt_issuer", "jwt_audience", "jwt_claim",
+		"http_url", "http_secret", "http_timeout", "http_cache", "http_allow_on_failure"}
+}
 
 // open reports whether everybody may publish and play: nobody says who may.
 func (c *Config) open() bool {

@@ -3,6 +3,7 @@ package auth
 import (
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -161,5 +162,19 @@ func TestAnybodyMay(t *testing.T) {
 				t.Errorf("publish %v, profiles %v, names %v", c.AnybodyMay(Publish), c.AnybodyMay(Pprof), c.NamesUsers())
 			}
 		})
+	}
+}
+
+// TestConfigLive: whatever decides changes while weir runs; the token's file is read at
+// its start.
+func TestConfigLive(t *testing.T) {
+	var want []string
+	for f := range reflect.TypeFor[Config]().Fields() {
+		if name := f.Tag.Get("yaml"); name != "token_file" {
+			want = append(want, name)
+		}
+	}
+	if got := NewConfig().Live(); !slices.Equal(got, want) {
+		t.Errorf("live are %q, want %q", got, want)
 	}
 }

@@ -30,6 +30,9 @@ type Limits struct {
 	// them can no longer be joined at its key frame.
 	RingBytes    int64
 	RingDuration time.Duration
+	// Opening is how long a new stream retains all its frames: who records or forwards
+	// it learns of it by a Watch, and GOPs may come faster than in real time.
+	Opening time.Duration
 	// Linger is how long derived views and formats survive their last user.
 	Linger time.Duration
 	// ForStream returns the limits of one stream, of which those of the bus as a
@@ -57,6 +60,7 @@ func DefaultLimits() Limits {
 		Streams:        10000,
 		RingBytes:      64 << 20,
 		RingDuration:   30 * time.Second,
+		Opening:        time.Second,
 		Linger:         5 * time.Second,
 	}
 }

@@ -10,7 +10,7 @@ import (
 // Viewers that take one video track must find its key frame at a start point:
 // key frames of further tracks are none.
 func TestOnlyTheLeadingVideoTrackStarts(t *testing.T) {
-	b := New(DefaultLimits())
+	b := New(afterOpening())
 	defer b.Close(reason.Shutdown)
 	first := &av.Track{ID: 0, Kind: av.Video, Codec: av.H264, Config: []byte("first")}
 	second := &av.Track{ID: 2, Kind: av.Video, Codec: av.H264, Config: []byte("second")}

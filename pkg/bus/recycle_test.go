@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/weirmedia/weir/pkg/av"
+	"github.com/weirmedia/weir/pkg/reason"
 )
 
 // own gives f a payload of its own slab.
@@ -36,10 +37,12 @@ func TestRingRecycles(t *testing.T) {
 		}, false},
 		{"read", true, func(r *ring) { r.read(0, r.head, make([]Entry, 1)) }, false},
 		{"another one read", true, func(r *ring) { r.read(1, r.head, make([]Entry, 1)) }, false}, // positions are not told apart
+		{"held", true, func(r *ring) { r.held = 0 }, false},
+		{"a later one held", true, func(r *ring) { r.held = 1 }, true},
 		{"in other rings too", false, func(*ring) {}, false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			r := ring{recycles: tt.private}
+			r := ring{recycles: tt.private, held: noFrame}
 			frames := []*av.Frame{own(&pool, frame(video, 0, true)), own(&pool, frame(video, 40, true))}
 			for _, f := range frames {
 				r.append(f, true)
@@ -54,4 +57,58 @@ func TestRingRecycles(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestRelease: frames that a reader holds are not used again when they leave the
+// stream, those that it has let go of are.
+func TestRelease(t *testing.T) {
+	var pool av.Pool
+	b := New(afterOpening())
+	defer b.Close(reason.Shutdown)
+	p := publish(t, b, "me", video)
+	var frames []*av.Frame
+	gop := func() { // takes the place of the one before it
+		for i := range 3 {
+			f := own(&pool, frame(video, int64(len(frames)*40), i == 0))
+			frames = append(frames, f)
+			p.write(f)
+		}
+	}
+	expect := func(want string) {
+		t.Helper()
+		var got []byte
+		for _, f := range frames {
+			if recycled(f) {
+				got = append(got, 'r')
+			} else {
+				got = append(got, '-')
+			}
+		}
+		if string(got) != want {
+			t.Errorf("recycled are %s, want %s", got, want)
+		}
+	}
+	s := p.Stream().Plain().Subscribe(0)
+	s.Hold()
+	s.Release() // of nothing
+	gop()
+	for i := range int64(3) {
+		expectFrame(t, s, i*40, i == 0)
+	}
+	s.Release()
+	gop()
+	expect("rr----") // it has the third
+	other := p.Stream().Plain().Subscribe(0)
+	other.Hold()
+	for i := range int64(3) {
+		expectFrame(t, other, (3+i)*40, i == 0)
+		expectFrame(t, s, (3+i)*40, i == 0)
+	}
+	s.Release()
+	gop()
+	expect("rr-------")
+	other.Close()
+	s.Close()
+	gop()
+	expect("rr----rrr---")
 }

@@ -1,6 +1,7 @@
 package bus
 
 import (
+	"math"
 	"unsafe"
 
 	"github.com/weirmedia/weir/pkg/av"
@@ -33,11 +34,16 @@ type ring struct {
 	layout     *av.Layout // of the newest frame
 	starts     []uint64   // start points held, ascending
 
-	// Frames that were never read, or only lent, are recycled when they drop out.
+	// Frames that were never read, or only lent or held, are recycled when they drop
+	// out.
 	recycles bool
 	given    uint64 // frames before this position were read: who knows who has them
 	lent     int    // readers that have frames at the moment
+	held     uint64 // frames from this position on are with readers; noFrame if they are not
 }
+
+// noFrame is a position that no frame ever has.
+const noFrame = math.MaxUint64
 
 // slot is what the ring holds of a frame. There are hundreds for each stream.
 type slot struct {
@@ -50,6 +56,7 @@ type slot struct {
 // retention says what a ring must keep and what it may keep at most.
 type retention struct {
 	window   int64 // keep frames that arrived within this many ns, beside the newest GOP
+	since    int64 // and from the newest start point that arrived at least so many ns ago
 	maxBytes int64 // never hold frames that cost more than this, the newest aside
 	maxAge   int64 // never hold frames older than this many ns
 }
@@ -102,10 +109,7 @@ func (r *ring) grow() {
 
 // trim drops what keep does not ask for. The newest frame always stays.
 func (r *ring) trim(keep retention, now int64) {
-	needed := r.head // first position that the newest GOP needs
-	if n := len(r.starts); n > 0 {
-		needed = r.starts[n-1]
-	}
+	needed := r.needed(now - keep.since)
 	for r.tail+1 < r.head {
 		age := now - r.oldest
 		wanted := r.tail >= needed || age < keep.window
@@ -116,11 +120,24 @@ func (r *ring) trim(keep retention, now int64) {
 	}
 }
 
+// needed returns the position of the newest start point that arrived by a time, or else
+// of the oldest one. The newest GOP needs what is from the head on if there is none.
+func (r *ring) needed(by int64) uint64 {
+	if len(r.starts) == 0 {
+		return r.head
+	}
+	i := len(r.starts) - 1
+	for i > 0 && r.at(r.starts[i]).frame.Arrival > by {
+		i--
+	}
+	return r.starts[i]
+}
+
 // drop forgets the oldest frame, which is not the only one.
 func (r *ring) drop() {
 	s := r.at(r.tail)
 	r.bytes -= int64(s.cost)
-	if r.recycles && r.tail >= r.given && r.lent == 0 {
+	if r.recycles && r.tail >= r.given && r.tail < r.held && r.lent == 0 {
 		s.frame.Recycle()
 	}
 	*s = slot{}

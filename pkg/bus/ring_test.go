@@ -76,15 +76,17 @@ func TestRetention(t *testing.T) {
 		tail     uint64
 		joinable bool
 	}{
-		{"newest GOP", retention{0, 1 << 40, int64(time.Hour)}, 100, true},
-		{"window shorter than the GOP", retention{ms(100), 1 << 40, int64(time.Hour)}, 100, true},
-		{"window longer than the GOP", retention{ms(1000), 1 << 40, int64(time.Hour)}, 81, true},
-		{"bytes cap the window", retention{ms(1000), int64(10 * one), int64(time.Hour)}, 96, true},
-		{"bytes cap the GOP", retention{0, int64(3 * one), int64(time.Hour)}, 105, false},
-		{"time caps the window", retention{ms(1000), 1 << 40, ms(400)}, 95, true},
-		{"time caps the GOP", retention{0, 1 << 40, ms(100)}, 105, false},
-		{"bytes cap GOP and window", retention{ms(1000), int64(3 * one), int64(time.Hour)}, 103, false},
-		{"the newest frame always stays", retention{0, 0, -1}, 105, false},
+		{"newest GOP", retention{0, 0, 1 << 40, int64(time.Hour)}, 100, true},
+		{"window shorter than the GOP", retention{ms(100), 0, 1 << 40, int64(time.Hour)}, 100, true},
+		{"window longer than the GOP", retention{ms(1000), 0, 1 << 40, int64(time.Hour)}, 81, true},
+		{"from a start point in the newest GOP", retention{0, ms(100), 1 << 40, int64(time.Hour)}, 100, true},
+		{"from the start point before a time", retention{0, ms(280), 1 << 40, int64(time.Hour)}, 90, true},
+		{"bytes cap the window", retention{ms(1000), 0, int64(10 * one), int64(time.Hour)}, 96, true},
+		{"bytes cap the GOP", retention{0, 0, int64(3 * one), int64(time.Hour)}, 105, false},
+		{"time caps the window", retention{ms(1000), 0, 1 << 40, ms(400)}, 95, true},
+		{"time caps the GOP", retention{0, 0, 1 << 40, ms(100)}, 105, false},
+		{"bytes cap GOP and window", retention{ms(1000), 0, int64(3 * one), int64(time.Hour)}, 103, false},
+		{"the newest frame always stays", retention{0, 0, 0, -1}, 105, false},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

@@ -71,8 +71,9 @@ func (v *View) ReadSettled(pos uint64, dst []Entry) (entries []Entry, first uint
 }
 
 // readRun is like Read or, if settled is set, ReadSettled, but stops at the next
-// place where a publisher left. left reports that pos is such a place.
-func (v *View) readRun(pos uint64, dst []Entry, settled bool) (entries []Entry, first uint64, left bool) {
+// place where a publisher left. left reports that pos is such a place. A holder
+// has the entries until it releases them.
+func (v *View) readRun(pos uint64, dst []Entry, settled bool, holder *Follower) (entries []Entry, first uint64, left bool) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	r, end := &v.ring, v.ring.head
@@ -80,7 +81,12 @@ func (v *View) readRun(pos uint64, dst []Entry, settled bool) (entries []Entry, 
 		end = v.settling.end(r)
 	}
 	end, left = v.settling.border(pos, end)
-	entries, first = r.read(pos, end, dst)
+	if holder == nil {
+		entries, first = r.read(pos, end, dst)
+	} else if entries, first = r.lend(pos, end, dst); len(entries) > 0 {
+		holder.held = min(holder.held, first)
+		r.held = min(r.held, holder.held)
+	}
 	if !settled {
 		unsettle(entries)
 	}

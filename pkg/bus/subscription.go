@@ -2,6 +2,7 @@ package bus
 
 import (
 	"context"
+	"math"
 	"time"
 
 	"github.com/weirmedia/weir/pkg/av"
@@ -13,6 +14,7 @@ import (
 type Subscription struct {
 	view     *View
 	settled  bool
+	since    int64 // begin with what had arrived by then; valid before began
 	pos      uint64
 	placed   bool // pos is where to read on
 	began    bool
@@ -21,6 +23,7 @@ type Subscription struct {
 	pending  []Entry
 	signal   chan struct{}
 	follower *Follower
+	holder   *Follower // the follower if the reader releases frames, else nil
 }
 
 var _ Waker = (*Subscription)(nil)
@@ -49,15 +52,27 @@ func (e *EndError) Error() string { return "stream ended: " + string(e.Reason) }
 
 // Subscribe starts reading at the newest start point, or at the first to come.
 // window is how far the reader may fall behind before it meets a gap.
-func (v *View) Subscribe(window time.Duration) *Subscription { return v.subscribe(window, false) }
+func (v *View) Subscribe(window time.Duration) *Subscription { return v.subscribe(window, 0, false) }
 
 // SubscribeSettled is like Subscribe for formats that must name all tracks at
 // their start: frames are held back until their layout is ready or their
 // publisher has left. See View.ReadSettled.
-func (v *View) SubscribeSettled(window time.Duration) *Subscription { return v.subscribe(window, true) }
+func (v *View) SubscribeSettled(window time.Duration) *Subscription {
+	return v.subscribe(window, 0, true)
+}
 
-func (v *View) subscribe(window time.Duration, settled bool) *Subscription {
-	s := &Subscription{view: v, settled: settled, batch: make([]Entry, 32), signal: make(chan struct{}, 1)}
+// SubscribeSettledSince is like SubscribeSettled but begins in the past: at the newest
+// start point that arrived at least so long ago, or else at the oldest that the view
+// holds.
+func (v *View) SubscribeSettledSince(window, ago time.Duration) *Subscription {
+	return v.subscribe(window, ago, true)
+}
+
+func (v *View) subscribe(window, ago time.Duration, settled bool) *Subscription {
+	s := &Subscription{view: v, settled: settled, since: math.MaxInt64, batch: make([]Entry, 32), signal: make(chan struct{}, 1)}
+	if ago > 0 {
+		s.since = av.Now() - int64(ago)
+	}
 	s.follower = v.Follow(s, window)
 	v.Welcome()
 	return s
@@ -68,6 +83,21 @@ func (s *Subscription) Wake() {
 	select {
 	case s.signal <- struct{}{}:
 	default:
+	}
+}
+
+// Retain changes how far the reader may fall behind.
+func (s *Subscription) Retain(window time.Duration) { s.follower.Retain(window) }
+
+// Hold has the memory of frames used again that the reader has let go of by Release or
+// Close. It is called before Next.
+func (s *Subscription) Hold() { s.holder = s.follower }
+
+// Release lets go of all frames that Next has returned, the newest aside: they must
+// not be touched any more.
+func (s *Subscription) Release() {
+	if s.holder != nil && s.pos > 0 {
+		s.holder.release(s.pos - 1)
 	}
 }
 
@@ -103,7 +133,7 @@ func (s *Subscription) poll() (Item, bool) {
 		}
 		var first uint64
 		var left bool
-		s.pending, first, left = s.view.readRun(s.pos, s.batch, s.settled)
+		s.pending, first, left = s.view.readRun(s.pos, s.batch, s.settled, s.holder)
 		if first > s.pos { // overrun: go on at a start point
 			s.placed, s.pending = false, nil
 			return s.poll()
@@ -122,18 +152,21 @@ func (s *Subscription) poll() (Item, bool) {
 	return Item{Frame: e.Frame, Layout: e.Layout, Start: e.Start}, true
 }
 
-// place moves to the newest start point at the beginning and after an overrun.
+// place moves to the start point to begin with, and after an overrun to the newest.
 // ok is false if there is none yet.
 func (s *Subscription) place() (missed uint64, ok bool) {
 	if s.placed {
 		return 0, true
 	}
-	pos, ok := s.view.NewestStart()
+	var pos uint64
+	if s.began {
+		pos, ok = s.view.NewestStart()
+		missed = pos - s.pos
+	} else {
+		pos, ok = s.view.startBefore(s.since)
+	}
 	if !ok {
 		return 0, false
-	}
-	if s.began {
-		missed = pos - s.pos
 	}
 	s.pos, s.placed, s.began, s.told = pos, true, true, pos
 	return missed, true

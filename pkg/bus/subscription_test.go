@@ -7,6 +7,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/weirmedia/weir/pkg/av"
 	"github.com/weirmedia/weir/pkg/reason"
 )
 
@@ -78,7 +79,7 @@ func TestSubscriptionWaits(t *testing.T) {
 }
 
 func TestSubscriptionTellsOfGaps(t *testing.T) {
-	b := New(DefaultLimits())
+	b := New(afterOpening())
 	defer b.Close(reason.Shutdown)
 	p := publish(t, b, "me", video)
 	s := p.Stream().Plain().Subscribe(0)
@@ -163,4 +164,45 @@ func TestSubscriptionGoesOnAcrossPublishers(t *testing.T) {
 		expectFrame(t, s, 15_000, true)
 		expectFrame(t, s, 15_040, false)
 	})
+}
+
+func TestSubscriptionBeginsInThePast(t *testing.T) {
+	for _, test := range []struct {
+		name       string
+		ago        time.Duration
+		keep       time.Duration // of somebody else
+		want, then int64         // ms
+	}{
+		{"now", 0, time.Hour, 4000, 4500},
+		{"a start point", 2 * time.Second, time.Hour, 2000, 2500},
+		{"between two", 2500 * time.Millisecond, time.Hour, 1000, 1500},
+		{"before the first", time.Hour, time.Hour, 0, 500},
+		{"before what is held", time.Hour, 2200 * time.Millisecond, 2000, 2500},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b := New(DefaultLimits())
+				defer b.Close(reason.Shutdown)
+				p := publish(t, b, "me", video)
+				view := p.Stream().Plain()
+				keeper := view.Subscribe(test.keep)
+				defer keeper.Close()
+				for at := int64(0); at <= 4000; at += 500 { // a key frame each second
+					f := frame(video, at, at%1000 == 0)
+					f.Arrival = av.Now()
+					p.write(f)
+					if at < 4000 {
+						time.Sleep(500 * time.Millisecond)
+					}
+				}
+				s := view.SubscribeSettledSince(time.Second, test.ago)
+				defer s.Close()
+				if test.then > 4000 {
+					p.write(frame(video, test.then, false))
+				}
+				expectFrame(t, s, test.want, true)
+				expectFrame(t, s, test.then, false)
+			})
+		})
+	}
 }

@@ -43,9 +43,11 @@ type View struct {
 	ring      ring
 	settling  settling
 	window    int64 // the longest that a follower asks for
+	since     int64 // likewise
 	lastStart int64 // DTS of the newest start point
 	started   bool
 	lastVideo int64 // DTS of the newest video frame, of the first frame until there is one
+	opened    int64 // when the first frame arrived
 	began     bool
 
 	followers atomic.Pointer[[]*Follower] // changed under mu
@@ -61,13 +63,16 @@ type View struct {
 type Follower struct {
 	view   *View
 	waker  Waker
-	window int64 // guarded by view.mu
+	window int64 // guarded by view.mu, as the others
+	since  int64
+	held   uint64 // has the frames from this position on; noFrame if none
 }
 
 func newView(s *Stream, limits Limits) *View {
 	v := &View{stream: s, limits: limits, done: make(chan struct{})}
 	v.followers.Store(&[]*Follower{})
 	v.shared.linger = limits.Linger
+	v.ring.held = noFrame
 	return v
 }
 
@@ -109,14 +114,18 @@ func (v *View) insert(f *av.Frame) (start bool) {
 	start = v.isStart(f)
 	v.ring.append(f, start)
 	v.settling.note(&v.ring, f.Layout)
-	v.ring.trim(retention{v.window, v.limits.RingBytes, int64(v.limits.RingDuration)}, f.Arrival)
+	since := v.since
+	if v.source == nil && f.Arrival-v.opened < int64(v.limits.Opening) {
+		since = max(since, int64(v.limits.Opening))
+	}
+	v.ring.trim(retention{window: v.window, since: since, maxBytes: v.limits.RingBytes, maxAge: int64(v.limits.RingDuration)}, f.Arrival)
 	return start
 }
 
 // isStart decides whether viewers may begin at f.
 func (v *View) isStart(f *av.Frame) bool {
 	if !v.began {
-		v.began, v.lastVideo = true, f.DTS
+		v.began, v.lastVideo, v.opened = true, f.DTS, f.Arrival
 	}
 	start := false
 	switch f.Track.Kind {
@@ -152,7 +161,7 @@ func (v *View) wake() {
 // Follow registers w and asks the view to retain, beside the newest GOP, the
 // frames of the last window.
 func (v *View) Follow(w Waker, window time.Duration) *Follower {
-	f := &Follower{view: v, waker: w, window: int64(window)}
+	f := &Follower{view: v, waker: w, window: int64(window), held: noFrame}
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	list := append(slices.Clone(*v.followers.Load()), f)
@@ -170,6 +179,24 @@ func (f *Follower) Retain(window time.Duration) {
 	f.view.demand()
 }
 
+// release lets go of the frames before pos.
+func (f *Follower) release(pos uint64) {
+	f.view.mu.Lock()
+	defer f.view.mu.Unlock()
+	f.held = pos
+	f.view.demand()
+}
+
+// RetainSince asks the view to retain, too, what SubscribeSettledSince with that ago
+// begins with: the frames from the newest start point on that arrived at least so long
+// ago, however long its GOP is.
+func (f *Follower) RetainSince(ago time.Duration) {
+	f.view.mu.Lock()
+	defer f.view.mu.Unlock()
+	f.since = int64(ago)
+	f.view.demand()
+}
+
 // Stop undoes Follow. It may be called repeatedly.
 func (f *Follower) Stop() {
 	v := f.view
@@ -180,11 +207,11 @@ func (f *Follower) Stop() {
 	v.demand()
 }
 
-// demand finds the longest window that is asked for.
+// demand finds the most that is asked for, and what is held.
 func (v *View) demand() {
-	v.window = 0
+	v.window, v.since, v.ring.held = 0, 0, noFrame
 	for _, f := range *v.followers.Load() {
-		v.window = max(v.window, f.window)
+		v.window, v.since, v.ring.held = max(v.window, f.window), max(v.since, f.since), min(v.ring.held, f.held)
 	}
 }
 
@@ -240,6 +267,20 @@ func (v *View) NewestStart() (pos uint64, ok bool) {
 		return pos, true
 	}
 	return v.ring.head, false
+}
+
+// startBefore returns the newest start point held that arrived by then, or else the
+// oldest. ok is false if none is held.
+func (v *View) startBefore(arrival int64) (pos uint64, ok bool) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	starts := v.ring.starts
+	for i, pos := range slices.Backward(starts) {
+		if i == 0 || v.ring.at(pos).frame.Arrival <= arrival {
+			return pos, true
+		}
+	}
+	return 0, false
 }
 
 // Tail returns the position of the oldest frame held.

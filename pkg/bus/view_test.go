@@ -67,8 +67,39 @@ type counter struct{ n atomic.Int64 }
 
 func (c *counter) Wake() { c.n.Add(1) }
 
-func TestReadBeyondWhatIsHeld(t *testing.T) {
+// afterOpening returns the limits of a stream that began long ago.
+func afterOpening() Limits {
+	limits := DefaultLimits()
+	limits.Opening = 0
+	return limits
+}
+
+// TestOpening: a new stream keeps its frames for who learns of it a little later, an
+// older one does not.
+func TestOpening(t *testing.T) {
 	b := New(DefaultLimits())
+	defer b.Close(reason.Shutdown)
+	p := publish(t, b, "me", video)
+	view := p.Stream().Plain()
+	write := func(arrival time.Duration) {
+		for i := range 100 {
+			f := frame(video, int64(i)*40, i%25 == 0)
+			f.Arrival = int64(time.Hour + arrival)
+			p.write(f)
+		}
+	}
+	write(0)
+	if tail := view.Tail(); tail != 0 {
+		t.Errorf("%d frames are gone", tail)
+	}
+	write(time.Second)
+	if tail := view.Tail(); tail != 175 {
+		t.Errorf("what is held begins at frame %d, want 175: the newest GOP", tail)
+	}
+}
+
+func TestReadBeyondWhatIsHeld(t *testing.T) {
+	b := New(afterOpening())
 	defer b.Close(reason.Shutdown)
 	p := publish(t, b, "me", video)
 	view := p.Stream().Plain()
@@ -109,7 +140,7 @@ func TestReadBeyondWhatIsHeld(t *testing.T) {
 }
 
 func TestFollowers(t *testing.T) {
-	b := New(DefaultLimits())
+	b := New(afterOpening())
 	p := publish(t, b, "me", video)
 	view := p.Stream().Plain()
 	now, dts := av.Now(), int64(0)

@@ -32,6 +32,10 @@ const (
 	ServerHeartbeat Type = "server.heartbeat"
 	ServerStopping  Type = "server.stopping"
 
+	RecordSegment   Type = "record.segment"
+	RecordError     Type = "record.error"
+	RecordRecovered Type = "record.recovered"
+
 	// EventsLost is no event of the server but of one reader: it stands where others
 	// are missing.
 	EventsLost Type = "events_lost"
@@ -41,7 +45,8 @@ const (
 func Types() []Type {
 	return []Type{
 		StreamPublished, StreamUnpublished, StreamLayoutChanged, StreamNotFound, StreamNoViewers,
-		SessionOpened, SessionClosed, SessionRefused, ServerStarted, ServerReloaded, ServerHeartbeat, ServerStopping, EventsLost,
+		SessionOpened, SessionClosed, SessionRefused, ServerStarted, ServerReloaded, ServerHeartbeat, ServerStopping,
+		RecordSegment, RecordError, RecordRecovered, EventsLost,
 	}
 }
 
@@ -66,7 +71,7 @@ type Lost struct {
 	Lost uint64 `json:"lost"`
 }
 
-// Selector is a type of events, or "stream.*", "session.*", "server.*" for all that
+// Selector is a type of events, or "stream.*", "session.*", "server.*", "record.*" for all that
 // begin so. The zero Selector matches nothing.
 type Selector string
 

@@ -93,7 +93,7 @@ type rig struct {
 
 func newRig(t testing.TB, limits Limits) *rig {
 	busLimits := bus.DefaultLimits()
-	busLimits.Linger = 0
+	busLimits.Linger, busLimits.Opening = 0, 0
 	r := &rig{
 		t: t, bus: bus.New(busLimits), delivery: New(limits),
 		registry: session.NewRegistry(session.Options{}),
@@ -441,7 +441,7 @@ func TestViewerThatTakesNothingIsClosed(t *testing.T) {
 }
 
 func TestEndsOfViewers(t *testing.T) {
-	goodbye := func(why reason.Reason) []byte { return appendMessage(nil, 'G', 0, []byte(why)) }
+	goodbye := func(why reason.Reason, _ error) []byte { return appendMessage(nil, 'G', 0, []byte(why)) }
 	tests := []struct {
 		name string
 		end  func(r *rig, c *client)
@@ -493,7 +493,7 @@ func TestPumpedViewer(t *testing.T) {
 	}
 	c := &client{Conn: far, closed: make(chan reason.Reason, 1), sess: sess}
 	c.viewer = r.delivery.Add(near, ViewerOptions{
-		Goodbye: func(reason.Reason) []byte { return appendMessage(nil, 'G', 0, nil) },
+		Goodbye: func(reason.Reason, error) []byte { return appendMessage(nil, 'G', 0, nil) },
 		Closed:  func(why reason.Reason, _ error) { near.Close(); c.closed <- why },
 	})
 	r.play(c, av.Selection{})

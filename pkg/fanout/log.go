@@ -357,9 +357,11 @@ func (l *Log) roll(size int) {
 // longer holds.
 func (l *Log) trim(tail uint64) {
 	l.index.dropBefore(tail)
-	for len(l.starts) > 0 && l.starts[0].number < l.index.first {
-		l.starts = append(l.starts[:0], l.starts[1:]...)
+	forgotten := 0
+	for forgotten < len(l.starts) && l.starts[forgotten].number < l.index.first {
+		forgotten++
 	}
+	l.starts = slices.Delete(l.starts, 0, forgotten) // which leaves no segment behind
 	for l.tail != l.head && l.tail.end() <= l.index.begin {
 		l.tail = l.tail.next.Load()
 	}

@@ -114,3 +114,23 @@ func TestBorrowedFramesAreRecycled(t *testing.T) {
 		t.Errorf("%d frames were made for %d, of which %d are held", len(made), frames, int64(calmWindow)/distance)
 	}
 }
+
+// A start point that is forgotten keeps no segment: each segment knows the one after it,
+// so one would keep all that is ever written.
+func TestTrimLetsGo(t *testing.T) {
+	l := &Log{head: newSegment(0, 1)}
+	l.tail = l.head
+	for n := range uint64(8) {
+		l.index.append(entry{end: int64(n + 1), position: n})
+		l.starts = append(l.starts, start{number: n, segment: l.head, prelude: []byte{1}})
+	}
+	l.trim(6)
+	if len(l.starts) != 2 || l.starts[0].number != 6 {
+		t.Errorf("the start points are %+v", l.starts)
+	}
+	for _, s := range l.starts[len(l.starts):cap(l.starts)] {
+		if s.segment != nil || s.prelude != nil {
+			t.Errorf("message %d is remembered", s.number)
+		}
+	}
+}

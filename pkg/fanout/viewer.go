@@ -30,8 +30,9 @@ type ViewerOptions struct {
 	// Hello, if set, returns what goes before the first prelude, knowing the
 	// layout that the viewer begins with.
 	Hello func(l *av.Layout) []byte
-	// Goodbye, if set, returns the last bytes of a viewer that is closed for why.
-	Goodbye func(why reason.Reason) []byte
+	// Goodbye, if set, returns the last bytes of a viewer that is closed for why,
+	// because of err, which may be nil.
+	Goodbye func(why reason.Reason, err error) []byte
 	// Closed is called once, on a goroutine of its own, when nothing more will
 	// be written. It closes the connection.
 	Closed func(why reason.Reason, err error)
@@ -257,7 +258,7 @@ func (v *Viewer) leave(why reason.Reason, cause error) {
 	}
 	v.leaving, v.cause = why, cause
 	if v.options.Goodbye != nil {
-		v.cursor.pending = append(v.cursor.pending[:len(v.cursor.pending):len(v.cursor.pending)], v.options.Goodbye(why)...)
+		v.cursor.pending = append(v.cursor.pending[:len(v.cursor.pending):len(v.cursor.pending)], v.options.Goodbye(why, cause)...)
 	}
 }
 

@@ -27,7 +27,7 @@ type Config struct {
 	// URL, Secret, Events and Streams are the first receiver, if URL is not empty.
 	URL     config.WebURL        `yaml:"url" help:"URL of a service of yours that gets events; empty for none."`
 	Secret  config.Secret        `yaml:"secret" help:"Signs the events."`
-	Events  []event.Selector     `yaml:"events" help:"Which events: types, or 'stream.*', 'session.*', 'server.*'. Empty for all."`
+	Events  []event.Selector     `yaml:"events" help:"Which events: types, or 'stream.*', 'session.*', 'server.*', 'record.*'. Empty for all."`
 	Streams []streamname.Pattern `yaml:"streams" help:"Patterns of streams whose events it gets; empty for all. '*' or '{x}' stands for one segment, '**' for all that follow."`
 	// Receivers are more of them.
 	Receivers []Receiver `yaml:"receivers" help:"More such services, up to 16."`

@@ -11,6 +11,7 @@ import (
 
 	"github.com/weirmedia/weir/pkg/bus"
 	"github.com/weirmedia/weir/pkg/fanout"
+	"github.com/weirmedia/weir/pkg/overload"
 	"github.com/weirmedia/weir/pkg/session"
 )
 
@@ -25,6 +26,8 @@ type Options struct {
 	HTTPConnections func() int
 	// Auth counts answers. Without it there are no such metrics.
 	Auth *Auth
+	// Overload watches resources. Without it there are no such metrics.
+	Overload *overload.Guard
 	// Streams is how many streams have series of their own; 0 is none.
 	Streams int
 	// Version is weir's.
@@ -51,8 +54,9 @@ type collector struct {
 	sessions sessionFamilies
 	delivery deliveryFamilies
 	single   perStreamFamilies
-	auth     *authFamilies // nil without Options.Auth
-	http     *family       // nil without Options.HTTPConnections
+	auth     *authFamilies     // nil without Options.Auth
+	overload *overloadFamilies // nil without Options.Overload
+	http     *family           // nil without Options.HTTPConnections
 	build    *family
 }
 
@@ -69,6 +73,9 @@ func newCollector(o Options) *collector {
 	}
 	if o.HTTPConnections != nil {
 		c.http = c.all.add(gauge, "http_connections", "Connections that the HTTP listeners hold, viewers included.")
+	}
+	if o.Overload != nil {
+		c.overload = newOverloadFamilies(&c.all)
 	}
 	c.build = c.all.add(gauge, "build_info", "Always 1; the labels say what is running.", "version", "goversion")
 	return c
@@ -92,6 +99,9 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 	}
 	if c.http != nil {
 		emit(out, c.http, c.options.HTTPConnections())
+	}
+	if c.overload != nil {
+		c.overload.collect(out, c.options.Overload)
 	}
 	emit(out, c.build, 1, c.options.Version, runtime.Version())
 }

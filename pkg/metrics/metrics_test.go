@@ -22,6 +22,7 @@ import (
 	"github.com/weirmedia/weir/pkg/av"
 	"github.com/weirmedia/weir/pkg/bus"
 	"github.com/weirmedia/weir/pkg/fanout"
+	"github.com/weirmedia/weir/pkg/overload"
 	"github.com/weirmedia/weir/pkg/reason"
 	"github.com/weirmedia/weir/pkg/session"
 )
@@ -48,7 +49,9 @@ func newServer(t testing.TB) *server {
 		Streams:         10,
 		Version:         "v1.2.3",
 	}}
+	s.Overload = overload.Start(overload.Options{Limits: overload.Limits{overload.Memory: 1}, Read: func() (r overload.Reading) { return r }})
 	t.Cleanup(func() {
+		s.Overload.Close()
 		s.Bus.Close(reason.Shutdown)
 		s.eventually("no viewer", func() bool { return s.Delivery.Viewers() == 0 })
 		s.Delivery.Close()

@@ -30,6 +30,8 @@ type Host struct {
 	Metrics prometheus.Registerer
 	// TLS has the certificates of listeners without their own; nil for none.
 	TLS *tlscert.Provider
+	// Data is the folder of what is kept. It need not be there before something is.
+	Data string
 }
 
 // Config is a plugin's configuration: a struct that pkg/config can fill, which

@@ -39,12 +39,18 @@ const (
 	StreamBusy     Reason = "stream_busy"      // somebody else publishes there
 	StreamNotFound Reason = "stream_not_found" // nobody published within the wait
 	LimitReached   Reason = "limit_reached"    // a configured limit
+	Overloaded     Reason = "overloaded"       // the server has more to do than it can
 	Unsupported    Reason = "unsupported"      // the format cannot express the stream
 	Loop           Reason = "loop"             // a stream that leads back to where it comes from
 
 	// Skips.
 	LagBytes Reason = "lag_bytes" // a viewer had too many bytes waiting
 	LagTime  Reason = "lag_time"  // a viewer was too far behind in time
+
+	// A recording's disk.
+	DiskFull  Reason = "disk_full"
+	DiskError Reason = "disk_error" // not there, read-only, broken
+	DiskSlow  Reason = "disk_slow"
 
 	// Faults.
 	NetworkError  Reason = "network_error"
@@ -57,8 +63,8 @@ func All() []Reason {
 		ClientClosed, StreamEnded, Shutdown, Kicked, Revoked, TakenOver, Unpublished, NoViewers,
 		HandshakeTimeout, PublishTimeout, Stalled,
 		BadHandshake, BadChunk, BadMessage, BadMedia, BadName, BadRequest,
-		Unauthorized, StreamBusy, StreamNotFound, LimitReached, Unsupported, Loop,
-		LagBytes, LagTime, NetworkError, InternalError,
+		Unauthorized, StreamBusy, StreamNotFound, LimitReached, Overloaded, Unsupported, Loop,
+		LagBytes, LagTime, DiskFull, DiskError, DiskSlow, NetworkError, InternalError,
 	}
 }
 

@@ -21,6 +21,9 @@ type Observer struct {
 	// Refused is called as often as a refusal is logged: some times in a second for
 	// one reason.
 	Refused func(Info, reason.Reason)
+	// Wanted is called with 1 when somebody who is no session wants a stream, and with
+	// -1 when that is over.
+	Wanted func(stream string, by int)
 }
 
 // Observe has o told of the sessions that open, close and are refused from now on.
@@ -59,6 +62,21 @@ func (r *Registry) toldRefused(i Info, why reason.Reason) {
 	for _, o := range *r.observers.Load() {
 		if o.Refused != nil {
 			o.Refused(i, why)
+		}
+	}
+}
+
+// Want tells of somebody who is no session and wants a stream, until release is called,
+// once.
+func (r *Registry) Want(stream string) (release func()) {
+	r.wanted(stream, 1)
+	return func() { r.wanted(stream, -1) }
+}
+
+func (r *Registry) wanted(stream string, by int) {
+	for _, o := range *r.observers.Load() {
+		if o.Wanted != nil {
+			o.Wanted(stream, by)
 		}
 	}
 }

@@ -25,6 +25,9 @@ type Options struct {
 	// MaxViewers returns the bound on the players of one stream, those that wait for
 	// it included, in the same way; nil for none.
 	MaxViewers func(stream string) int
+	// Admit returns why the server is too busy for who comes now, nil if it is not; nil
+	// for never. It must not block.
+	Admit func(Info) error
 }
 
 // Registry lists the sessions of every protocol, limits them, ends them and
@@ -86,12 +89,17 @@ func NewRegistry(o Options) *Registry {
 // its connection and calls Session.Close. kill must not block, may be called
 // more than once, from any goroutine, and even before Open has returned.
 //
-// The error is a *reason.Error: reason.LimitReached, reason.Loop for what this server
-// itself relays, or reason.Shutdown once Shutdown was called. A session that could not be opened is the caller's to
-// Refuse.
+// The error is a *reason.Error: reason.LimitReached, reason.Overloaded, reason.Loop for
+// what this server itself relays, or reason.Shutdown once Shutdown was called. A session
+// that could not be opened is the caller's to Refuse.
 func (r *Registry) Open(info Info, kill func(reason.Reason)) (*Session, error) {
 	if err := r.checkLoop(info); err != nil {
 		return nil, err
+	}
+	if r.options.Admit != nil {
+		if err := r.options.Admit(info); err != nil {
+			return nil, err
+		}
 	}
 	s := &Session{registry: r, info: info.bounded(), since: time.Now(), kill: kill, state: Active, grant: info.grant}
 	s.samples.older.at = av.Now()
@@ -136,6 +144,10 @@ func (r *Registry) maxViewers(stream string) int {
 	return f(stream)
 }
 
+// reserved is one of how many sessions is not for players: what they watch must be able
+// to come back.
+const reserved = 20
+
 func (r *Registry) enter(s *Session) (Snapshot, error) {
 	viewers := 0
 	if s.info.Action == Play {
@@ -146,8 +158,15 @@ func (r *Registry) enter(s *Session) (Snapshot, error) {
 	if r.stopping {
 		return Snapshot{}, reason.Wrap(reason.Shutdown, errors.New("the server is stopping"))
 	}
-	if limit := r.options.MaxSessions; limit > 0 && len(r.sessions) >= limit {
-		return Snapshot{}, reason.Wrap(reason.LimitReached, fmt.Errorf("all %d sessions are in use", limit))
+	if limit := r.options.MaxSessions; limit > 0 {
+		of := ""
+		if s.info.Action == Play {
+			limit -= limit / reserved
+			of = " that viewers may have"
+		}
+		if len(r.sessions) >= limit {
+			return Snapshot{}, reason.Wrap(reason.LimitReached, fmt.Errorf("all %d sessions%s are in use (limits.max_sessions)", limit, of))
+		}
 	}
 	if s.info.Action == Play {
 		if viewers > 0 && r.viewers[s.info.Stream] >= viewers {
@@ -211,7 +230,7 @@ func level(why reason.Reason) slog.Level {
 	switch why {
 	case reason.InternalError:
 		return slog.LevelError
-	case reason.LimitReached:
+	case reason.LimitReached, reason.Overloaded:
 		return slog.LevelWarn
 	}
 	return slog.LevelInfo

@@ -25,6 +25,7 @@ const (
 	Publish Action = "publish"
 	Play    Action = "play"
 	Forward Action = "forward" // sends the stream elsewhere; no viewer
+	Record  Action = "record"  // keeps the stream in files; no viewer
 )
 
 // State tells whether media flows.

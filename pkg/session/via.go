@@ -42,8 +42,12 @@ func (i Info) Via() []string {
 	return strings.Fields(list)
 }
 
-// WithVia returns an agent's name that tells of these marks.
+// WithVia returns an agent's name that tells of these marks; the name itself if there
+// are none.
 func WithVia(agent string, marks []string) string {
+	if len(marks) == 0 {
+		return agent
+	}
 	mark := viaMark + strings.Join(marks, " ")
 	if before, ok := strings.CutSuffix(agent, ")"); ok {
 		return before + mark + ")"

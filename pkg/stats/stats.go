@@ -135,7 +135,7 @@ type reading struct {
 func (s *Sampler) sample(now time.Time) (Sample, reading) {
 	out := Sample{
 		At: now.UTC().Truncate(time.Millisecond), Streams: s.options.Bus.Len(), Viewers: map[string]int{},
-		Memory: memory(), Goroutines: runtime.NumGoroutine(), OpenFiles: openFiles(),
+		Memory: Memory(), Goroutines: runtime.NumGoroutine(), OpenFiles: OpenFiles(),
 	}
 	next := reading{at: now, cpu: cpuTime()}
 	totals := s.options.Sessions.Totals()

@@ -149,7 +149,7 @@ func TestQuantile(t *testing.T) {
 
 // What the system tells is what it tells others.
 func TestUsage(t *testing.T) {
-	before := openFiles()
+	before := OpenFiles()
 	var files []*os.File
 	for range 10 {
 		f, err := os.Open("stats_test.go")
@@ -158,7 +158,7 @@ func TestUsage(t *testing.T) {
 		}
 		files = append(files, f)
 	}
-	if after := openFiles(); after != before+10 {
+	if after := OpenFiles(); after != before+10 {
 		t.Errorf("%d descriptors, then %d although 10 more are open", before, after)
 	}
 	for _, f := range files {

@@ -304,7 +304,10 @@ func (s *service) admit(r *http.Request, q url.Values, key viewerKey) (*viewer, 
 		if _, err := s.authorize(r, q, key.stream); err != nil {
 			return nil, err
 		}
-		return s.viewer(key, func(*viewer) error { return nil })
+		return s.viewer(key, func(v *viewer) error {
+			v.unwant = s.host.Sessions.Want(key.stream)
+			return nil
+		})
 	}
 	return s.viewer(key, func(v *viewer) error {
 		info := s.info(r, key.stream)

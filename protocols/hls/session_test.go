@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -122,6 +123,12 @@ func TestWithoutSessions(t *testing.T) {
 	c := defaults()
 	c.Sessions = SessionsOff
 	r := newRig(t, options{config: c})
+	wanted := new(atomic.Int64)
+	r.host.Sessions.Observe(session.Observer{Wanted: func(stream string, by int) {
+		if stream == "live/test" {
+			wanted.Add(int64(by))
+		}
+	}})
 	s := r.publish(50)
 	r.warm(s, segment.FMP4)
 	s.play(330)
@@ -139,6 +146,13 @@ func TestWithoutSessions(t *testing.T) {
 	}
 	if n := len(r.host.Sessions.List()); n != 0 {
 		t.Errorf("%d sessions", n)
+	}
+	if n := wanted.Load(); n != 1 {
+		t.Errorf("the stream is wanted by %d", n)
+	}
+	r.service.find(viewerKey{stream: "live/test"}).close(reason.ClientClosed)
+	if n := wanted.Load(); n != 0 {
+		t.Errorf("the stream is wanted by %d after they have gone", n)
 	}
 }
 

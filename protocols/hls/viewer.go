@@ -22,6 +22,8 @@ type viewer struct {
 	// gone ends with the viewer; its cause is a *reason.Error.
 	gone context.Context
 	end  context.CancelCauseFunc
+	// unwant tells that nobody watches without sessions any more; nil with sessions.
+	unwant func()
 
 	mu      sync.Mutex
 	session *session.Session // nil without sessions, and until it is open
@@ -221,6 +223,9 @@ func (v *viewer) close(why reason.Reason) {
 	}
 	if sess != nil {
 		sess.Close(why, nil)
+	}
+	if v.unwant != nil {
+		v.unwant()
 	}
 	if why != reason.Kicked {
 		v.service.unlist(v)

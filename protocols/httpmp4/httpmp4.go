@@ -1,7 +1,8 @@
 // Package httpmp4 plays streams as fragmented MP4 (ISO/IEC 14496-12) over HTTP
 // and WebSocket, at /NAME.mp4: an endless file that begins at the newest key
 // frame. Over WebSocket the first message is the init segment and every other
-// one a fragment, as Media Source Extensions take them.
+// one a fragment, as Media Source Extensions take them. /NAME/snapshot.mp4 is the
+// newest key frame alone.
 package httpmp4
 
 import (
@@ -16,8 +17,8 @@ import (
 
 // Config is the section "httpmp4".
 type Config struct {
-	// Enabled serves /NAME.mp4 on the HTTP listeners.
-	Enabled bool `yaml:"enabled" help:"Serve '/NAME.mp4'."`
+	// Enabled serves /NAME.mp4 and /NAME/snapshot.mp4 on the HTTP listeners.
+	Enabled bool `yaml:"enabled" help:"Serve '/NAME.mp4' and '/NAME/snapshot.mp4'."`
 }
 
 var _ plugin.Config = (*Config)(nil)
@@ -33,9 +34,10 @@ func (c *Config) Start(h *plugin.Host) (plugin.Service, error) {
 	if !c.Enabled {
 		return httplive.Idle{}, nil
 	}
+	h.HTTP.HandleSuffix(snapshotSuffix, h.HTTP.Media((&snapshots{h}).serve))
 	return httplive.Start(h, httplive.Format{
-		Suffix: ".mp4", ContentType: "video/mp4",
-		Protocol: "httpmp4", WebSocketProtocol: "wsmp4", Name: "mp4",
+		Suffix: ".mp4", ContentType: contentType,
+		Protocol: protocol, WebSocketProtocol: "wsmp4", Name: "mp4",
 		Settled: true, NoData: true, Carries: fmp4.Carries,
 		Variant: parseVariant,
 	}), nil

@@ -25,7 +25,16 @@ var (
 func (u URL) Reveal() string { return string(u) }
 
 // String returns the URL with config.Hidden for what may be secret.
-func (u URL) String() string {
+func (u URL) String() string { return u.without(config.Hidden+"@", "?"+config.Hidden) }
+
+// Shown returns the URL without what may be secret.
+func (u URL) Shown() string { return u.without("", "") }
+
+// masked reports whether u is what String returned of another URL.
+func (u URL) masked() bool { return u.String() == string(u) && u.Shown() != string(u) }
+
+// without returns the URL with other texts for user and query.
+func (u URL) without(user, query string) string {
 	scheme, rest, found := strings.Cut(string(u), "://")
 	if !found {
 		return string(u) // file:PATH
@@ -35,10 +44,10 @@ func (u URL) String() string {
 		authority, path = rest[:i], rest[i:]
 	}
 	if i := strings.LastIndex(authority, "@"); i >= 0 {
-		authority = config.Hidden + authority[i:]
+		authority = user + authority[i+1:]
 	}
 	if i := strings.IndexAny(path, "?#"); i >= 0 {
-		path = path[:i] + "?" + config.Hidden
+		path = path[:i] + query
 	}
 	return scheme + "://" + authority + path
 }

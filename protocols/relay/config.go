@@ -24,6 +24,11 @@ type Config struct {
 	MaxDelay   config.Duration `yaml:"max_delay" help:"The longest such time."`
 	MaxLag     config.Duration `yaml:"max_lag" help:"A target further behind is sent on with the newest key frame; at least '500ms'."`
 
+	AddedPulls      []Pull           `yaml:"added_pulls" help:"Pulls that the API added, each of one pattern; they come before 'relay.pulls'."`
+	StoppedPulls    []string         `yaml:"stopped_pulls" help:"Names of streams that are not fetched now, whatever the rules say; the API stops and starts them."`
+	AddedForwards   []Forward        `yaml:"added_forwards" help:"Forwards that the API added, each of one pattern; they come before 'relay.forwards'."`
+	StoppedForwards []StoppedForward `yaml:"stopped_forwards" help:"Streams that are not sent on now: 'NAME' to no target, 'NAME URL' not to that one, whose URL is without credentials and query."`
+
 	MaxPulls int `yaml:"max_pulls" help:"Streams that are fetched at once; at least 1. Whoever may play can begin as many as 'relay.pulls' has names for."`
 
 	clients Clients
@@ -139,12 +144,15 @@ func (c *Config) Validate() error {
 	if c.MaxPulls < 1 {
 		return fmt.Errorf("max_pulls: must be at least 1, is %d", c.MaxPulls)
 	}
-	return errors.Join(streamname.CheckRules("pulls", c.Pulls, c.checkPull), streamname.CheckRules("forwards", c.Forwards, c.checkForward))
+	return errors.Join(streamname.CheckRules("pulls", c.Pulls, c.checkPull), streamname.CheckRules("forwards", c.Forwards, c.checkForward),
+		checkAdded("added_pulls", c.AddedPulls, c.checkPull), checkAdded("added_forwards", c.AddedForwards, c.checkForward), c.checkStopped())
 }
 
 // Warnings names rules that never apply.
 func (c *Config) Warnings() []string {
-	return append(streamname.RuleWarnings("pulls", c.Pulls), streamname.RuleWarnings("forwards", c.Forwards)...)
+	return slices.Concat(
+		streamname.RuleWarnings("added_pulls", c.AddedPulls), streamname.RuleWarnings("pulls", c.Pulls),
+		streamname.RuleWarnings("added_forwards", c.AddedForwards), streamname.RuleWarnings("forwards", c.Forwards))
 }
 
 func (c *Config) checkPull(p Pull) error {
@@ -257,7 +265,7 @@ type pullOrder struct {
 // pullOrder returns how the stream is fetched. ok is false if no rule says so; the
 // error says why its rule does not fit its name.
 func (c *Config) pullOrder(name string) (o pullOrder, ok bool, err error) {
-	p, captures, ok := streamname.MatchRule(c.Pulls, name)
+	p, captures, ok := match(c.AddedPulls, c.Pulls, name)
 	if !ok {
 		return o, false, nil
 	}
@@ -303,9 +311,10 @@ type forwardOrders struct {
 	targets []address
 }
 
-// forwardOrders is to forwards what pullOrder is to pulls.
+// forwardOrders is to forwards what pullOrder is to pulls. Targets that are stopped
+// are among them.
 func (c *Config) forwardOrders(name string) (o forwardOrders, ok bool, err error) {
-	f, captures, ok := streamname.MatchRule(c.Forwards, name)
+	f, captures, ok := match(c.AddedForwards, c.Forwards, name)
 	if !ok {
 		return o, false, nil
 	}
@@ -320,7 +329,7 @@ func (c *Config) forwardOrders(name string) (o forwardOrders, ok bool, err error
 // forwardTo returns how a stream is sent to one target, if it is.
 func (c *Config) forwardTo(key forwardKey) (o forwardOrder, ok bool) {
 	all, _, err := c.forwardOrders(key.stream)
-	ok = err == nil && slices.ContainsFunc(all.targets, func(a address) bool { return a.url == key.url })
+	ok = err == nil && slices.ContainsFunc(all.targets, func(a address) bool { return a.url == key.url && !c.stopsForward(key.stream, a) })
 	return all.forwardOrder, ok
 }
 

@@ -4,8 +4,8 @@ import (
 	"context"
 	"errors"
 	"io"
+	"time"
 
-	"github.com/weirmedia/weir/pkg/av"
 	"github.com/weirmedia/weir/pkg/bus"
 	"github.com/weirmedia/weir/pkg/reason"
 	"github.com/weirmedia/weir/pkg/session"
@@ -22,18 +22,22 @@ type feed struct {
 	source Source
 	cancel context.CancelCauseFunc
 
-	session *session.Session // nil before there is media
-	pub     *bus.Publisher
+	session   *session.Session // nil before there is media
+	pub       *bus.Publisher
+	began     time.Time
+	announced Part // what was said before
 }
 
-// copy carries media until the source ends. alive is called for all that comes.
+// copy carries media until the source ends. alive is called for each frame.
 func (f *feed) copy(alive func()) error {
 	for {
 		part, err := f.source.Read()
 		if err != nil {
 			return err
 		}
-		alive()
+		if part.Frame != nil {
+			alive()
+		}
 		if err := f.deliver(part); err != nil {
 			return err
 		}
@@ -41,31 +45,30 @@ func (f *feed) copy(alive func()) error {
 }
 
 func (f *feed) deliver(part Part) error {
+	if part.Why != "" {
+		f.pull.service.metrics.ignored.WithLabelValues(part.Why).Inc()
+	}
+	if part.Announces {
+		f.announced = Part{Announces: true, Hinted: part.Hinted, Metadata: part.Metadata}
+		part.Announces = false
+	}
 	if f.session == nil {
+		if part.Track == nil && part.Frame == nil {
+			return nil
+		}
 		if err := f.begin(); err != nil {
 			return err
 		}
 	}
 	f.session.Counters().BytesIn.Add(uint64(part.Bytes))
-	if part.Why != "" {
-		f.pull.service.metrics.ignored.WithLabelValues(part.Why).Inc()
+	if err := f.announced.Publish(f.pub); err != nil {
+		return err
 	}
-	if part.Announces {
-		if err := errors.Join(f.pub.Hint(part.Hinted), f.pub.SetMetadata(part.Metadata)); err != nil {
-			return err
-		}
+	f.announced = Part{}
+	if part.Frame != nil {
+		f.session.Counters().FramesIn.Add(1)
 	}
-	if part.Track != nil {
-		if err := f.pub.SetTrack(part.Track); err != nil {
-			return err
-		}
-	}
-	if part.Frame == nil {
-		return nil
-	}
-	part.Frame.Arrival = av.Now()
-	f.session.Counters().FramesIn.Add(1)
-	return f.pub.Write(part.Frame)
+	return part.Publish(f.pub)
 }
 
 // begin makes the stream live.
@@ -83,13 +86,21 @@ func (f *feed) begin() error {
 	if err != nil {
 		s.Close(reason.Of(err, reason.InternalError), err)
 		if reason.Of(err, "") == reason.StreamBusy {
-			return reason.Wrap(reason.StreamBusy, errBusy)
+			return errBusy
 		}
 		return err
 	}
-	f.session = s
+	f.session, f.began = s, time.Now()
 	p.set(func(i *Status) { i.running(s.ID()) })
 	return nil
+}
+
+// lasted returns for how long there has been media.
+func (f *feed) lasted() time.Duration {
+	if f.session == nil {
+		return 0
+	}
+	return time.Since(f.began)
 }
 
 // end gives the stream up because of err. Viewers wait for the next source, unless
@@ -102,8 +113,6 @@ func (f *feed) end(err error) {
 	switch {
 	case errors.Is(err, io.EOF):
 		why, err = reason.Unpublished, nil
-	case errors.Is(err, errSilent):
-		why = reason.PublishTimeout
 	case errors.Is(err, errIdle):
 		err = nil
 		f.endUnwatched(why)

@@ -82,9 +82,8 @@ func (f *forward) keepUp() {
 
 func (f *forward) failed(err error) {
 	f.set(func(s *Status) { s.failed(err) })
-	f.service.metrics.failures.WithLabelValues(string(reason.Of(err, reason.NetworkError))).Inc()
-	f.service.host.Log.Warn("forward failed", slog.String("stream", f.key.stream),
-		slog.String("target", f.to.shown), slog.String("error", err.Error()))
+	f.service.host.Log.Warn("forward failed", slog.String("stream", f.key.stream), slog.String("target", f.to.shown),
+		f.service.countFailure(err), slog.String("error", err.Error()))
 }
 
 func (f *forward) set(change func(*Status)) {
@@ -178,15 +177,12 @@ func (f *forward) connect(ctx context.Context, sender Sender, item bus.Item) (Ta
 	f.set(func(s *Status) { s.connecting(f.to.shown) })
 	f.service.metrics.attempts.Inc()
 	timeout := f.order.timeout
-	ctx, cancel := context.WithTimeoutCause(ctx, timeout, fmt.Errorf("the target did not answer within %v", timeout))
+	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	o := Options{Transport: f.order.transport, Timeout: timeout}
 	o.Via = f.service.via(f.key.stream, session.Publish)
 	target, err := sender.Send(ctx, f.to.url, item.Layout, o)
-	if err != nil && ctx.Err() != nil {
-		return nil, context.Cause(ctx)
-	}
-	return target, err
+	return target, unanswered(ctx, err, "target", timeout)
 }
 
 // outlet carries media from a view to a target.
@@ -210,7 +206,7 @@ func (o *outlet) copy(ctx context.Context, view *bus.View) error {
 		case !o.forward.published(item):
 			return nil
 		case item.Missed > 0:
-			o.session.Skipped(reason.LagTime, int(item.Missed)) //nolint:gosec // frames of a few seconds
+			o.session.Skipped(reason.LagTime, int(item.Missed))
 		}
 		if item.Frame == nil {
 			continue
@@ -221,7 +217,7 @@ func (o *outlet) copy(ctx context.Context, view *bus.View) error {
 		}
 		if n > 0 {
 			counters.FramesOut.Add(1)
-			counters.BytesOut.Add(uint64(n)) //nolint:gosec // never negative
+			counters.BytesOut.Add(uint64(n))
 		}
 	}
 }

@@ -42,7 +42,7 @@ func (c *stateCollector) Describe(out chan<- *prometheus.Desc) {
 // Collect implements prometheus.Collector.
 func (c *stateCollector) Collect(out chan<- prometheus.Metric) {
 	for desc, all := range map[*prometheus.Desc][]Status{pullsDesc: c.service.Pulls(), forwardsDesc: c.service.Forwards()} {
-		n := map[State]int{Connecting: 0, Running: 0, Waiting: 0, Failed: 0}
+		n := map[State]int{Connecting: 0, Running: 0, Waiting: 0, Failed: 0, Stopped: 0}
 		for _, s := range all {
 			n[s.State]++
 		}

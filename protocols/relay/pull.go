@@ -3,7 +3,6 @@ package relay
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
 	"time"
@@ -113,8 +112,7 @@ func (p *pull) keepUp() {
 	}
 	failures, rounds, delay := 0, 0, p.order.minDelay
 	for p.ctx.Err() == nil {
-		began := time.Now()
-		err := p.fetch(p.order.sources[p.next])
+		lasted, err := p.fetch(p.order.sources[p.next])
 		if p.ctx.Err() != nil {
 			return
 		}
@@ -124,8 +122,11 @@ func (p *pull) keepUp() {
 			return
 		}
 		p.next = (p.next + 1) % len(p.order.sources)
-		if time.Since(began) >= p.order.maxDelay {
+		if lasted >= p.order.maxDelay {
 			failures, rounds, delay = 0, 0, p.order.minDelay
+		}
+		if reason.Of(err, "") == reason.Unauthorized {
+			delay = p.order.maxDelay // cameras lock out who tries often
 		}
 		if failures++; failures%len(p.order.sources) != 0 {
 			continue
@@ -166,9 +167,8 @@ func (p *pull) giveUp(err error) {
 // failed notes why a source brings nothing any more.
 func (p *pull) failed(err error) {
 	p.set(func(i *Status) { i.failed(err) })
-	p.service.metrics.failures.WithLabelValues(string(reason.Of(err, reason.NetworkError))).Inc()
-	p.service.host.Log.Warn("pull failed", slog.String("stream", p.name),
-		slog.String("source", p.order.sources[p.next].shown), slog.String("error", err.Error()))
+	p.service.host.Log.Warn("pull failed", slog.String("stream", p.name), slog.String("source", p.order.sources[p.next].shown),
+		p.service.countFailure(err), slog.String("error", err.Error()))
 }
 
 func (p *pull) set(change func(*Status)) {
@@ -177,15 +177,16 @@ func (p *pull) set(change func(*Status)) {
 	change(&p.status)
 }
 
-// fetch fetches from one source and returns why that ended; never nil.
-func (p *pull) fetch(from address) error {
+// fetch fetches from one source and returns for how long media came and why that
+// ended; never nil.
+func (p *pull) fetch(from address) (lasted time.Duration, err error) {
 	ctx, cancel := context.WithCancelCause(p.ctx)
 	defer cancel(nil)
 	p.set(func(i *Status) { i.connecting(from.shown) })
 	p.service.metrics.attempts.Inc()
 	source, err := p.open(ctx, from)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	f := &feed{pull: p, from: from, source: source, cancel: cancel}
 	unhook := context.AfterFunc(ctx, func() { _ = source.Close() }) // Read then says so
@@ -199,20 +200,17 @@ func (p *pull) fetch(from address) error {
 	f.end(err)
 	_ = source.Close() // it has told all it had to say
 	if errors.Is(err, io.EOF) {
-		return errors.New("the source has ended the stream")
+		err = errEnded
 	}
-	return err
+	return f.lasted(), err
 }
 
 func (p *pull) open(ctx context.Context, from address) (Source, error) {
 	timeout := p.order.timeout
-	ctx, cancel := context.WithTimeoutCause(ctx, timeout, fmt.Errorf("the source did not answer within %v", timeout))
+	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	o := p.order.options
 	o.Via = p.service.via(p.name, session.Play)
 	source, err := p.service.clients[from.scheme].Open(ctx, from.url, o)
-	if err != nil && ctx.Err() != nil {
-		return nil, context.Cause(ctx)
-	}
-	return source, err
+	return source, unanswered(ctx, err, "source", timeout)
 }

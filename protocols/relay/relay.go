@@ -12,12 +12,12 @@ import (
 	"reflect"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/weirmedia/weir/pkg/bus"
 	"github.com/weirmedia/weir/pkg/plugin"
 	"github.com/weirmedia/weir/pkg/reason"
 	"github.com/weirmedia/weir/pkg/session"
-	"github.com/weirmedia/weir/pkg/streamname"
 )
 
 // Service fetches what its configuration names. Its methods are safe for
@@ -32,13 +32,17 @@ type Service struct {
 
 	mu       sync.Mutex
 	config   *Config
-	viewers  map[string]int // sessions that play or wait, by stream
+	viewers  map[string]int // who plays or waits, by stream
 	pulls    map[string]*pull
 	forwards map[forwardKey]*forward
 	relayed  map[string]session.Snapshot // sessions that come from other servers, by id
 	asked    map[string]Pull             // what Fetch was asked, by stream
 	full     bool                        // it was logged that there are too many pulls
 	drained  bool
+
+	// What the configuration stops, and since when.
+	stoppedPulls    map[string]time.Time
+	stoppedForwards map[StoppedForward]time.Time
 }
 
 var _ plugin.Service = (*Service)(nil)
@@ -49,9 +53,10 @@ func newService(c *Config, clients Clients, h *plugin.Host) *Service {
 		host: h, clients: clients, config: c, watch: h.Bus.Watch(), stop: stop,
 		viewers: make(map[string]int), pulls: make(map[string]*pull), forwards: make(map[forwardKey]*forward),
 		relayed: make(map[string]session.Snapshot), asked: make(map[string]Pull),
+		stoppedPulls: stops(nil, c.StoppedPulls), stoppedForwards: stops(nil, c.StoppedForwards),
 	}
 	s.metrics = newMetrics(s, h.Metrics)
-	h.Sessions.Observe(session.Observer{Opened: s.opened, Closed: s.closed})
+	h.Sessions.Observe(session.Observer{Opened: s.opened, Closed: s.closed, Wanted: s.wanted})
 	s.running.Go(func() { s.follow(ctx) })
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -61,8 +66,9 @@ func newService(c *Config, clients Clients, h *plugin.Host) *Service {
 
 // beginAlways begins the pulls that need no viewer. The caller locks.
 func (s *Service) beginAlways() {
-	for _, r := range s.config.Pulls {
-		if name := r.Streams[0].String(); streamname.Or(r.Mode, OnDemand) == Always && s.pulls[name] == nil {
+	for _, r := range slices.Concat(s.config.AddedPulls, s.config.Pulls) {
+		name := r.Streams[0].String()
+		if order, ok, _ := s.order(name); ok && order.mode == Always && s.pulls[name] == nil {
 			s.begin(name)
 		}
 	}
@@ -74,13 +80,19 @@ func (s *Service) Reconfigure(next plugin.Config) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.config = next.(*Config)
+	s.stoppedPulls, s.stoppedForwards = stops(s.stoppedPulls, s.config.StoppedPulls), stops(s.stoppedForwards, s.config.StoppedForwards)
 	for name, p := range s.pulls {
-		if order, _, _ := s.order(name); !reflect.DeepEqual(order, p.order) {
+		if s.stops(name) {
+			p.cancel(errStopped)
+			s.host.Bus.Despair(name, errStopped)
+		} else if order, _, _ := s.order(name); !reflect.DeepEqual(order, p.order) {
 			p.cancel(errChanged) // run looks at the new order
 		}
 	}
 	for key, f := range s.forwards {
-		if order, ok := s.config.forwardTo(key); !ok || order != f.order {
+		if s.config.stopsForward(key.stream, f.to) {
+			f.cancel(errStopped)
+		} else if order, ok := s.config.forwardTo(key); !ok || order != f.order {
 			f.cancel(errChanged)
 		}
 	}
@@ -89,8 +101,16 @@ func (s *Service) Reconfigure(next plugin.Config) {
 		if stream.State() == bus.Live {
 			s.forward(stream.Name())
 		}
-		s.demand(stream.Name())
 	}
+	for name := range s.viewers { // also of streams that are not there
+		s.demand(name)
+	}
+}
+
+// stops reports whether the stream is not to be fetched now. The caller locks.
+func (s *Service) stops(name string) bool {
+	_, stopped := s.stoppedPulls[name]
+	return stopped
 }
 
 // follow notes streams that get a publisher or lose it.
@@ -132,8 +152,7 @@ func (s *Service) opened(o session.Snapshot) {
 		s.relayed[o.ID] = o
 	}
 	if o.Action == session.Play {
-		s.viewers[o.Stream]++
-		s.demand(o.Stream)
+		s.count(o.Stream, 1)
 	}
 }
 
@@ -142,15 +161,30 @@ func (s *Service) closed(e session.End) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.relayed, e.ID)
-	if e.Action != session.Play {
-		return
+	if e.Action == session.Play {
+		s.count(e.Stream, -1)
 	}
-	if s.viewers[e.Stream]--; s.viewers[e.Stream] > 0 {
-		return
-	}
-	delete(s.viewers, e.Stream)
-	if p := s.pulls[e.Stream]; p != nil {
-		p.idleSoon()
+}
+
+// wanted is told of viewers that are no sessions.
+func (s *Service) wanted(name string, by int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.count(name, by)
+}
+
+// count takes note of a viewer that came or left. The caller locks.
+func (s *Service) count(name string, by int) {
+	switch s.viewers[name] += by; {
+	case by > 0:
+		s.demand(name)
+	case s.viewers[name] <= 0:
+		delete(s.viewers, name)
+		if p := s.pulls[name]; p != nil {
+			p.idleSoon()
+		} else {
+			delete(s.asked, name)
+		}
 	}
 }
 
@@ -184,6 +218,8 @@ func (s *Service) Fetch(name string, p Pull) error {
 	switch {
 	case ruled:
 		return errors.New("relay.pulls says already where it comes from")
+	case s.stops(name):
+		return errStopped
 	case s.viewers[name] == 0:
 		return errors.New("nobody waits for it any more")
 	}
@@ -206,8 +242,11 @@ func (s *Service) Fetches(name string) bool {
 }
 
 // order returns how a stream is fetched: as the configuration says, or as Fetch was
-// asked. The caller locks.
+// asked; not at all while it is stopped. The caller locks.
 func (s *Service) order(name string) (o pullOrder, ok bool, err error) {
+	if s.stops(name) {
+		return o, false, nil
+	}
 	if o, ok, err = s.config.pullOrder(name); ok {
 		return o, ok, err
 	}
@@ -253,7 +292,7 @@ func (s *Service) forward(name string) {
 	}
 	for _, to := range order.targets {
 		key := forwardKey{name, to.url}
-		if s.forwards[key] != nil {
+		if s.forwards[key] != nil || s.config.stopsForward(name, to) {
 			continue
 		}
 		f := newForward(s, key, to, order.forwardOrder)
@@ -299,7 +338,7 @@ func (s *Service) Drain() {
 // Close implements plugin.Service.
 func (s *Service) Close(ctx context.Context) error { return plugin.Wait(ctx, &s.running) }
 
-// Pulls returns what is fetched now, in no order.
+// Pulls returns what is fetched now, and what is stopped, in no order.
 func (s *Service) Pulls() []Status {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -307,16 +346,33 @@ func (s *Service) Pulls() []Status {
 	for _, p := range s.pulls {
 		out = append(out, p.status.shown())
 	}
+	for name, since := range s.stoppedPulls {
+		if s.pulls[name] == nil { // else it is about to end
+			out = append(out, s.config.stoppedPull(name, since))
+		}
+	}
 	return out
 }
 
-// Forwards returns what is sent elsewhere now, in no order.
+// Forwards returns what is sent elsewhere now, and what is stopped, in no order.
 func (s *Service) Forwards() []Status {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	out := make([]Status, 0, len(s.forwards))
+	ending := make(map[StoppedForward]bool, len(s.forwards)) // if it is stopped
 	for _, f := range s.forwards {
 		out = append(out, f.status.shown())
+		ending[StoppedForward{f.key.stream, f.to.shown}] = true
+	}
+	for stopped, since := range s.stoppedForwards {
+		if _, all := s.stoppedForwards[StoppedForward{Stream: stopped.Stream}]; all && stopped.Target != "" {
+			continue // listed with all of its stream
+		}
+		for _, status := range s.config.stoppedForward(stopped, since) {
+			if !ending[StoppedForward{status.Stream, status.Peer}] {
+				out = append(out, status)
+			}
+		}
 	}
 	return out
 }

@@ -257,6 +257,26 @@ func TestOnDemand(t *testing.T) {
 	})
 }
 
+// TestWanted: viewers that are no sessions count.
+func TestWanted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, cameras("test://a"))
+		unwant := r.host.Sessions.Want("cam/1")
+		leave := r.watch("cam/1")
+		synctest.Wait()
+		r.now().send(0)
+		leave()
+		time.Sleep(9 * time.Second)
+		r.now().send(0)
+		unwant()
+		time.Sleep(5*time.Second + 1)
+		synctest.Wait()
+		if r.count() != 0 || r.asked() != "test://a" {
+			t.Errorf("%d sources", r.count())
+		}
+	})
+}
+
 // TestOnlyOnce: viewers that come and go at any moment never have two sources.
 func TestOnlyOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -2,9 +2,11 @@ package relay
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/weirmedia/weir/pkg/av"
+	"github.com/weirmedia/weir/pkg/bus"
 	"github.com/weirmedia/weir/pkg/transcode"
 	"github.com/weirmedia/weir/remux/flv"
 )
@@ -74,6 +76,25 @@ type Part struct {
 	Bytes int
 	// Why tells in a few words of a small fixed set why something was left out.
 	Why string
+}
+
+// Publish has a publisher write what p holds, which came just now.
+func (p Part) Publish(pub *bus.Publisher) error {
+	if p.Announces {
+		if err := errors.Join(pub.Hint(p.Hinted), pub.SetMetadata(p.Metadata)); err != nil {
+			return err
+		}
+	}
+	if p.Track != nil {
+		if err := pub.SetTrack(p.Track); err != nil {
+			return err
+		}
+	}
+	if p.Frame == nil {
+		return nil
+	}
+	p.Frame.Arrival = av.Now()
+	return pub.Write(p.Frame)
 }
 
 // TagReader is a client that reads FLV tags.

@@ -1,10 +1,13 @@
 package relay
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"runtime/debug"
+	"strings"
 	"time"
 
 	"github.com/weirmedia/weir/pkg/reason"
@@ -19,15 +22,52 @@ const (
 	Running    State = "running" // media flows
 	Waiting    State = "waiting" // the next try is to come
 	Failed     State = "failed"  // no further try comes by itself
+	Stopped    State = "stopped" // by somebody, until it is started
 )
 
 var (
 	errStopping = reason.Wrap(reason.Shutdown, errors.New("the server is stopping"))
 	errIdle     = reason.Wrap(reason.NoViewers, errors.New("nobody watches any more"))
 	errChanged  = reason.Wrap(reason.Unpublished, errors.New("the configuration has changed"))
-	errSilent   = errors.New("the source sends nothing")
-	errBusy     = errors.New("somebody else publishes the stream")
+	errStopped  = reason.Wrap(reason.Unpublished, errors.New("the stream was stopped here"))
+	errSilent   = reason.Wrap(reason.PublishTimeout, errors.New("the source sends nothing"))
+	errEnded    = reason.Wrap(reason.Unpublished, errors.New("the source has ended the stream"))
+	errBusy     = reason.Wrap(reason.StreamBusy, errors.New("somebody else publishes the stream"))
 )
+
+// unanswered returns why a connection failed: if it has used up its timeout, that, and
+// if nobody wants it any more, why. Sockets may know of the end of ctx before it does.
+func unanswered(ctx context.Context, err error, peer string, timeout time.Duration) error {
+	var network net.Error
+	cause := context.Cause(ctx)
+	switch {
+	case err == nil:
+		return nil
+	case cause != nil && !errors.Is(cause, context.DeadlineExceeded):
+		return cause
+	case cause != nil, errors.As(err, &network) && network.Timeout():
+		return reason.Wrap(reason.HandshakeTimeout, fmt.Errorf("the %s did not answer within %v", peer, timeout))
+	}
+	return brief(err)
+}
+
+// maxTold bounds in bytes what is told of an error: a peer may have its part in it.
+const maxTold = 500
+
+// brief returns err, or one for the same reason that says only so much.
+func brief(err error) error {
+	if err == nil || len(err.Error()) <= maxTold {
+		return err
+	}
+	return reason.Wrap(reason.Of(err, reason.NetworkError), errors.New(strings.ToValidUTF8(err.Error()[:maxTold], "")+"…"))
+}
+
+// countFailure counts the failure of a pull or forward and returns its reason for the log.
+func (s *Service) countFailure(err error) slog.Attr {
+	why := string(reason.Of(err, reason.NetworkError))
+	s.metrics.failures.WithLabelValues(why).Inc()
+	return slog.String("reason", why)
+}
 
 // contain turns a panic of f into an error, so that it costs one connection only.
 func contain(log *slog.Logger, f func() error) (err error) {
@@ -37,7 +77,7 @@ func contain(log *slog.Logger, f func() error) (err error) {
 			log.Error("panic in the relay", slog.Any("panic", p), slog.String("stack", string(debug.Stack())))
 		}
 	}()
-	return f()
+	return brief(f())
 }
 
 // Status is a pull or a forward at one moment.

@@ -362,7 +362,7 @@ func (c *conn) ignore(cause string) { c.server.ignored.WithLabelValues(cause).In
 // fail answers with an error status and returns an error that ends the
 // connection for its reason.
 func (c *conn) fail(id uint32, code string, err error) error {
-	status := message.Status{Level: message.LevelError, Code: code, Description: err.Error()}
+	status := message.Status{Level: message.LevelError, Code: code, Description: told(reason.Of(err, ""), err)}
 	if werr := c.command(id, message.OnStatus(status)); werr != nil {
 		return fmt.Errorf("%w (and telling the client failed: %w)", err, werr)
 	}

@@ -78,7 +78,7 @@ func (c *conn) startViewer(id uint32) {
 		return
 	}
 	c.viewer = c.server.host.Delivery.Add(c.net, fanout.ViewerOptions{
-		Goodbye: func(why reason.Reason) []byte { return c.goodbye(id, why) },
+		Goodbye: func(why reason.Reason, err error) []byte { return c.goodbye(id, why, err) },
 		Closed: func(why reason.Reason, err error) {
 			c.viewerEnd <- ended{why, err}
 			if half, ok := c.net.(interface{ CloseWrite() error }); ok {
@@ -90,8 +90,8 @@ func (c *conn) startViewer(id uint32) {
 }
 
 // goodbye tells a player why nothing more will come.
-func (c *conn) goodbye(id uint32, why reason.Reason) []byte {
-	status := message.Status{Level: message.LevelStatus, Code: message.CodePlayUnpublishNotify, Description: string(why)}
+func (c *conn) goodbye(id uint32, why reason.Reason, err error) []byte {
+	status := message.Status{Level: message.LevelStatus, Code: message.CodePlayUnpublishNotify, Description: told(why, err)}
 	switch why {
 	case reason.ClientClosed:
 		return nil

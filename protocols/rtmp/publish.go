@@ -172,9 +172,16 @@ func refusedPublish(why reason.Reason) string {
 
 // farewellText says in words why the server ends a session.
 func farewellText(end ended) string {
-	text := "closed by the server: " + string(end.why)
-	if end.err != nil {
-		text += ": " + end.err.Error()
+	return "closed by the server: " + told(end.why, end.err)
+}
+
+// told is how a client reads a reason and the error behind it; each may be missing.
+func told(why reason.Reason, err error) string {
+	switch {
+	case err == nil:
+		return string(why)
+	case why == "":
+		return err.Error()
 	}
-	return text
+	return string(why) + ": " + err.Error()
 }

@@ -189,7 +189,7 @@ func answer(why reason.Reason, err error) *base.Response {
 		status = statusConflict
 	case reason.Unsupported:
 		status = base.StatusUnsupportedMediaType
-	case reason.LimitReached:
+	case reason.LimitReached, reason.Overloaded:
 		status = base.StatusNotEnoughBandwidth
 	case reason.Shutdown:
 		status = base.StatusServiceUnavailable

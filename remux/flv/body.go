@@ -48,6 +48,9 @@ func (o Options) formOf(l *av.Layout, t *av.Track) form {
 	return leftOut
 }
 
+// Carries reports whether track t of layout l goes out.
+func (o Options) Carries(l *av.Layout, t *av.Track) bool { return o.formOf(l, t) != leftOut }
+
 // LeftOut returns the tracks of l that do not go out.
 func (o Options) LeftOut(l *av.Layout) (tracks []av.Omission) {
 	for _, t := range l.Tracks {

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"slices"
+
+	"github.com/weirmedia/weir/pkg/reason"
 )
 
 // Tag is one tag of an FLV file.
@@ -58,16 +60,16 @@ func (r *Reader) readHeader() error {
 		return err
 	}
 	if string(b[:3]) != "FLV" {
-		return fmt.Errorf("flv: not an FLV file: starts with %q", b[:3])
+		return reason.Wrap(reason.BadMedia, fmt.Errorf("flv: not an FLV file: starts with %q", b[:3]))
 	}
 	if string(b[:4]) != signatureVersion {
-		return fmt.Errorf("flv: version %d at offset 3, want 1", b[3])
+		return reason.Wrap(reason.BadMedia, fmt.Errorf("flv: version %d at offset 3, want 1", b[3]))
 	}
 	// The header says its own size, so that it could grow. It never did.
 	const maxHeader = 1 << 10
 	size := binary.BigEndian.Uint32(b[5:])
 	if size < fileHeaderSize || size > maxHeader {
-		return fmt.Errorf("flv: header size %d at offset 5, want %d to %d", size, fileHeaderSize, maxHeader)
+		return reason.Wrap(reason.BadMedia, fmt.Errorf("flv: header size %d at offset 5, want %d to %d", size, fileHeaderSize, maxHeader))
 	}
 	if err := r.readFull(make([]byte, size-fileHeaderSize), "file header"); err != nil {
 		return err

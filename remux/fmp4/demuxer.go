@@ -53,14 +53,7 @@ func (d *Demuxer) Tracks() ([]*av.Track, error) {
 	if d.tracks == nil {
 		return nil, d.err
 	}
-	var out []*av.Track
-	for _, t := range d.tracks {
-		if t.track != nil {
-			out = append(out, t.track)
-		}
-	}
-	slices.SortFunc(out, func(a, b *av.Track) int { return a.ID - b.ID })
-	return out, nil
+	return listed(d.tracks), nil
 }
 
 // Next returns the next frame. Within a fragment frames are ordered by DTS.

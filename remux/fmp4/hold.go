@@ -19,7 +19,7 @@ func (m *Muxer) hold(dst []byte, s *track, f *av.Frame, start bool) []byte {
 		dst = m.flush(dst, s, f)
 		m.whole = true
 	}
-	s.observe(f)
+	s.Observe(f)
 	if !m.whole {
 		return m.appendSingle(dst, s, f)
 	}
@@ -53,7 +53,7 @@ func (m *Muxer) flushAll(dst []byte) []byte {
 	for _, t := range m.tracks {
 		r := Run{Track: t.Track, Frames: t.held}
 		if n := len(t.held); n > 0 {
-			r.End = t.held[n-1].DTS + t.duration(t.held[n-1])
+			r.End = t.held[n-1].DTS + t.Of(t.held[n-1])
 		}
 		m.runs = append(m.runs, r)
 	}

@@ -104,14 +104,14 @@ func (m *Muxer) AppendFrame(dst []byte, f *av.Frame, l *av.Layout, start bool) (
 	if m.PerGOP {
 		return m.hold(dst, s, f, start), nil
 	}
-	s.observe(f)
+	s.Observe(f)
 	return m.appendSingle(dst, s, f), nil
 }
 
 // appendSingle appends f as a fragment of its own.
 func (m *Muxer) appendSingle(dst []byte, s *track, f *av.Frame) []byte {
 	s.single[0] = f
-	dst = m.appendFragment(dst, Run{Track: s.Track, Frames: s.single[:], End: f.DTS + s.duration(f)})
+	dst = m.appendFragment(dst, Run{Track: s.Track, Frames: s.single[:], End: f.DTS + s.Of(f)})
 	s.single[0] = nil // it is not kept longer than needed
 	return dst
 }
@@ -135,12 +135,12 @@ func trackOf(l *av.Layout, f *av.Frame) *av.Track {
 func (m *Muxer) track(t *av.Track) *track {
 	for _, s := range m.tracks {
 		if s.ID == t.ID {
-			s.set(t)
+			s.Set(t)
 			return s
 		}
 	}
 	s := new(track)
-	s.set(t)
+	s.Set(t)
 	m.tracks = append(m.tracks, s)
 	return s
 }

@@ -140,13 +140,13 @@ func TestDurationOfSingleFrames(t *testing.T) {
 		{"two at one time", slow, "00", []int64{0, 50, 50}, 0},
 	} {
 		s := new(track)
-		s.set(c.track)
+		s.Set(c.track)
 		var f *av.Frame
 		for _, at := range c.at {
 			f = &av.Frame{Track: c.track, DTS: at * ms, Payload: unhex(t, c.payload)}
-			s.observe(f)
+			s.Observe(f)
 		}
-		if got := s.duration(f); got != c.want {
+		if got := s.Of(f); got != c.want {
 			t.Errorf("%s: %d ns, want %d", c.name, got, c.want)
 		}
 	}

@@ -25,6 +25,7 @@ type fragment struct {
 // sample is where a frame lies in the input, and what is known of it.
 type sample struct {
 	track  *inputTrack
+	traf   int // number of the traf in the moof, from 0 on
 	offset int64
 	size   uint32
 	flags  uint32
@@ -121,7 +122,7 @@ func (g *fragment) parseRun(b []byte, t *inputTrack, d sampleDefaults, base int6
 	}
 	first := f.either(flags&hasFirstFlags != 0, d.flags)
 	for i := range n {
-		s := sample{track: t, offset: at, decode: t.next}
+		s := sample{track: t, traf: g.trafs, offset: at, decode: t.next}
 		duration := f.either(flags&hasDuration != 0, d.duration)
 		s.size = f.either(flags&hasSize != 0, d.size)
 		s.flags = d.flags
@@ -172,9 +173,14 @@ func (g *fragment) cut(b []byte, begin int64) ([]*av.Frame, error) {
 	return frames, nil
 }
 
+// sync reports whether decoding can begin at s.
+func (s *sample) sync() bool {
+	const nonSync = 1 << 16
+	return s.flags&nonSync == 0
+}
+
 // frame returns the frame of s.
 func (s *sample) frame(payload []byte) (*av.Frame, error) {
-	const nonSync = 1 << 16
 	t := s.track.track
 	switch t.Codec {
 	case av.H264, av.H265:
@@ -193,7 +199,7 @@ func (s *sample) frame(payload []byte) (*av.Frame, error) {
 		Track:   t,
 		DTS:     dts + s.track.offset,
 		PTS:     pts + s.track.offset,
-		Key:     t.Kind == av.Video && s.flags&nonSync == 0,
+		Key:     t.Kind == av.Video && s.sync(),
 		Payload: payload,
 	}, nil
 }

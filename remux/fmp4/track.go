@@ -13,24 +13,30 @@ import (
 
 // track is what a Muxer knows of a track.
 type track struct {
-	*av.Track
-	samples int         // in every frame, 0 if that differs or is unknown
-	seen    bool        // last is valid
-	last    int64       // DTS of the newest frame
-	gaps    [2]int64    // between the newest three frames, the newest first
-	held    []*av.Frame // not written yet, in decoding order
-	single  [1]*av.Frame
+	Durations
+	held   []*av.Frame // not written yet, in decoding order
+	single [1]*av.Frame
 }
 
-// set puts t in force.
-func (s *track) set(t *av.Track) {
+// Durations tells how long the newest frame of a track lasts, for which the frame
+// after it is not known yet. It needs Set before all else.
+type Durations struct {
+	*av.Track
+	samples int      // in every frame, 0 if that differs or is unknown
+	seen    bool     // last is valid
+	last    int64    // DTS of the newest frame
+	gaps    [2]int64 // between the newest three frames, the newest first
+}
+
+// Set puts t in force, which has the ID of the track before it.
+func (s *Durations) Set(t *av.Track) {
 	if s.Track != t {
 		s.Track, s.samples = t, fixedSamples(t)
 	}
 }
 
-// observe takes note of when f is.
-func (s *track) observe(f *av.Frame) {
+// Observe takes note of when f, the next frame, is.
+func (s *Durations) Observe(f *av.Frame) {
 	gap := s.usualGap()
 	if s.seen {
 		gap = max(0, f.DTS-s.last)
@@ -42,7 +48,7 @@ func (s *track) observe(f *av.Frame) {
 }
 
 // usualGap is the time between frames before any is seen.
-func (s *track) usualGap() int64 {
+func (s *Durations) usualGap() int64 {
 	const usualRate = 25
 	if s.FrameRate > 0 {
 		return int64(float64(time.Second) / s.FrameRate)
@@ -50,11 +56,11 @@ func (s *track) usualGap() int64 {
 	return int64(time.Second) / usualRate
 }
 
-// duration returns how many nanoseconds f, the newest frame, will probably
-// last. Of the last two gaps it is the lesser: a pause of the publisher comes
-// once, and a frame as long as the pause would let players believe that they
-// have that much in store.
-func (s *track) duration(f *av.Frame) int64 {
+// Of returns how many nanoseconds f, the newest frame, will probably last: as its
+// codec says, or else what lay between the frames before. Of the last two gaps it
+// is the lesser: a pause of the publisher comes once, and a frame as long as the
+// pause would let players believe that they have that much in store.
+func (s *Durations) Of(f *av.Frame) int64 {
 	samples := s.samples
 	if samples == 0 {
 		samples = samplesOf(s.Track, f.Payload)
@@ -111,6 +117,10 @@ func samplesOf(t *av.Track, payload []byte) int {
 		return [...]int{1, 2, 3, 6}[payload[blocksAt]>>4&3] * blockSize
 	case av.Opus:
 		return int(mcopus.PacketDuration2(payload))
+	case av.G711A, av.G711U:
+		if t.SampleRate > 0 {
+			return len(payload) / max(1, t.Channels)
+		}
 	}
 	return 0
 }

@@ -14,8 +14,12 @@ import (
 var notRun = map[string]string{
 	"builds":             "it builds and runs the program itself",
 	"needs-certificate":  "it needs the name and certificate of a server",
+	"needs-camera":       "it needs a camera",
 	"needs-newer-ffmpeg": "the ffmpeg of Debian 12 does not know it; test/e2e runs a newer one",
 	"needs-display":      "the client needs a screen",
+	"needs-docker":       "it needs Docker; test/e2e does the same without",
+	"needs-kubernetes":   "it needs a cluster; test/e2e checks the manifests",
+	"changes-machine":    "it changes the machine; test/e2e runs the same files elsewhere",
 	"shows-users":        "it needs users that the reader has to make",
 }
 
@@ -64,11 +68,38 @@ func TestReasons(t *testing.T) {
 	}
 }
 
+// TestKeys: each key of the configuration that a guide names is one.
+func TestKeys(t *testing.T) {
+	known, sections := map[string]bool{}, map[string]bool{}
+	add := func(path, pattern string) {
+		for _, found := range regexp.MustCompile(pattern).FindAllStringSubmatch(read(t, path), -1) {
+			known[found[1]+"."+found[2]] = true
+			sections[found[1]] = true
+		}
+	}
+	add("docs/configuration.md", "(?m)^\\| `([a-z0-9]+)\\.([a-z_]+)` \\|")
+	add("docs/hooks.md", "(?m)^\\| `([a-z]+)\\.([a-z_]+)` \\|") // events are written alike
+	named := 0
+	for _, d := range guides(t) {
+		for _, found := range regexp.MustCompile("`([a-z0-9]+)\\.([a-z_]+)(?:: [^`]*)?`").FindAllStringSubmatch(d.prose, -1) {
+			if key := found[1] + "." + found[2]; sections[found[1]] {
+				named++
+				if !known[key] {
+					t.Errorf("%s: there is no key or event %s", d.path, key)
+				}
+			}
+		}
+	}
+	if named == 0 {
+		t.Fatal("no keys found")
+	}
+}
+
 // TestNotice: NOTICE has the modules that the program contains, and their
 // versions.
 func TestNotice(t *testing.T) {
 	_ = read(t, "go.mod") // so that the test cache notices a change
-	list := exec.Command("go", "list", "-deps", "-f", "{{with .Module}}{{if not .Main}}{{.Path}} {{.Version}}{{end}}{{end}}", "./cmd/weir")
+	list := exec.Command("go", "list", "-deps", "-tags", "nomsgpack", "-f", "{{with .Module}}{{if not .Main}}{{.Path}} {{.Version}}{{end}}{{end}}", "./cmd/weir")
 	list.Dir = root
 	list.Env = append(os.Environ(), "GOOS=linux", "GOARCH=amd64", "CGO_ENABLED=0")
 	out, err := list.Output()

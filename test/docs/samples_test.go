@@ -112,7 +112,11 @@ func startDemo(t *testing.T) *weir {
 		}
 	}
 	// Players show nothing and play to nowhere.
-	w.env = append(w.env, "PATH="+programs+string(os.PathListSeparator)+os.Getenv("PATH"), "SDL_VIDEODRIVER=dummy", "SDL_AUDIODRIVER=dummy")
+	if err := os.WriteFile(filepath.Join(programs, "mpv.conf"), []byte("vo=null\nao=null\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	w.env = append(w.env, "PATH="+programs+string(os.PathListSeparator)+os.Getenv("PATH"),
+		"SDL_VIDEODRIVER=dummy", "SDL_AUDIODRIVER=dummy", "MPV_HOME="+programs)
 
 	server := w.command("exec weir demo")
 	server.cmd.Env = append(server.cmd.Env, "WEIR_RTMP_LISTEN="+w.rtmp, "WEIR_RTSP_LISTEN="+w.rtsp, "WEIR_RTSP_UDP_LISTEN=127.0.0.1:0", "WEIR_HTTP_LISTEN="+w.http, "WEIR_WEBRTC_LISTEN=127.0.0.1:0")

@@ -67,7 +67,7 @@ const findings = `(() => {
 		if (/undefined|NaN|\[object|\{\}/.test(text)) found.push("broken text: " + text);
 		if (document.documentElement.lang !== "zh-CN") return;
 		const version = document.querySelector(".version")?.textContent ?? "–";
-		const words = text.replaceAll(version, "").replace(/\S+\.yaml(:\d+)*|\b(live|radio|cam)\/[\w/*.]+|\b[a-z_]+\.[a-z_]+\b|FMLE\S+ \(compatible; Lavf[\d.]+\)|Lavf[\d.]+/g, "").match(/[A-Za-z][A-Za-z0-9.]*/g) ?? [];
+		const words = text.replaceAll(version, "").replace(/\S+\.yaml(:\d+)*|\b(live|radio|cam)\/[\w/*.{}]+|\brtmp:\S+|\b[a-z_]+\.[a-z_]+\b|FMLE\S+ \(compatible; Lavf[\d.]+\)|Lavf[\d.]+/g, "").match(/[A-Za-z][A-Za-z0-9.]*/g) ?? [];
 		const english = words.filter((word) => !terms.test(word.replace(/\.$/, "")));
 		if (english.length > 0) found.push("not Chinese: " + JSON.stringify(text) + " " + where);
 	};
@@ -92,7 +92,8 @@ const findings = `(() => {
 // it writes the pictures of docs/console.md.
 func TestFullChromiumPages(t *testing.T) {
 	t.Parallel()
-	s := startServer(t, settings{"webrtc.listen": freeport.Address(t), "hls.window": "5"})
+	s := startServer(t, settings{"webrtc.listen": freeport.Address(t), "hls.window": "5",
+		"relay.pulls": `[{streams: ["door/{id}"], sources: ["rtsp://10.0.0.{id}/main"]}]`})
 	s.publish(t, simpleClip, "live/demo", publishOptions{loop: true})
 	s.publish(t, hardClip, "cam/north", publishOptions{loop: true})
 	s.publish(t, audioOnlyClip, "radio/jazz", publishOptions{loop: true})
@@ -117,7 +118,7 @@ func TestFullChromiumPages(t *testing.T) {
 		refuses bool // the server answers with errors, which Chromium complains about
 		do      func(*testing.T, *browser, *server)
 	}{
-		{"pages", false, walkPages}, {"keyboard", false, useKeyboard}, {"kick", true, kickSession}, {"release", false, releasePublisher},
+		{"pages", false, walkPages}, {"keyboard", false, useKeyboard}, {"relays", true, changeRelays}, {"kick", true, kickSession}, {"release", false, releasePublisher},
 		{"events", false, pauseEvents}, {"configuration", true, changeConfiguration}, {"trouble", true, showTrouble}, {"login", true, logIn},
 	}
 	for _, step := range steps {
@@ -242,6 +243,9 @@ func walkPages(t *testing.T, b *browser, _ *server) {
 					b.follow(t, p.link, p.complete)
 					if p.name == "config" {
 						b.follow(t, ".section:nth-of-type(4) > summary", `document.querySelector(".section[open] .keys li")`)
+					}
+					if p.name == "overview" && width == 1280 {
+						b.eventually(t, 20*time.Second, "the pictures of streams", `[...document.querySelectorAll(".thumbnail[data-drawn]")].filter((e) => getComputedStyle(e).opacity === "1").length === 2`)
 					}
 					look := fmt.Sprintf("%s %s %d %s", language, theme, width, p.name)
 					var found []string
@@ -425,6 +429,60 @@ func changeConfiguration(t *testing.T, b *browser, s *server) {
 	b.choose(t, "[name=log]", "warn")
 	b.eventually(t, 10*time.Second, "the log has less", `fetch("/api/v1/log").then((res) => res.json()).then(({level}) => level === "warn")`)
 	b.choose(t, "[name=log]", "debug")
+}
+
+// changeRelays adds, stops, starts and removes what is fetched and what is sent on;
+// what the server refuses stands at its field.
+func changeRelays(t *testing.T, b *browser, s *server) {
+	b.call(t, "Page.navigate", map[string]any{"url": mustEval(t, b, `location.origin + "/"`)}, nil)
+	b.eventually(t, 20*time.Second, "a rule of the file rests, and stays", `/rests/.test(document.querySelector('[data-rule="door/{id}"]')?.innerText) && !document.querySelector('[data-rule] .remove')`)
+	const submit = "dialog.form [type=submit]"
+	state := func(of, is string) string {
+		return fmt.Sprintf(`!document.querySelector("dialog") && document.querySelector('[data-relay=%q][data-state=%s]')`, of, is)
+	}
+	refused := func(field, words string) string {
+		return fmt.Sprintf(`/%s/.test(document.querySelector("label:has([name=%s]) [role=alert]")?.innerText)`, words, field)
+	}
+
+	b.follow(t, "[data-relays=pulls] .add", `document.activeElement.matches("dialog.form [name=stream]")`)
+	b.enter(t, "[name=stream]", "cam/again")
+	b.enter(t, "[name=urls]", "gopher://10.0.0.7/main")
+	b.follow(t, submit, refused("urls", "scheme"))
+	b.enter(t, "[name=urls]", s.rtmpURL("live/demo"))
+	b.choose(t, "[name=mode]", "always")
+	b.follow(t, submit, state("cam/again", "running"))
+	b.eventually(t, 20*time.Second, "its bit rate is told", `/[1-9].* .bit.s/.test(document.querySelector('[data-relay="cam/again"]').innerText)`)
+	b.follow(t, "[data-relays=pulls] .add", `document.querySelector("dialog.form")`)
+	b.enter(t, "[name=stream]", "cam/again")
+	b.enter(t, "[name=urls]", s.rtmpURL("live/demo"))
+	b.follow(t, submit, refused("stream", "already"))
+	b.escape(t)
+	b.follow(t, `[data-relay="cam/again"] .stop`, state("cam/again", "stopped"))
+	b.follow(t, `[data-relay="cam/again"] .start`, state("cam/again", "running"))
+
+	b.follow(t, "[data-relays=forwards] .add", `document.querySelector("dialog.form")`)
+	b.enter(t, "[name=stream]", "live/{x}")
+	b.enter(t, "[name=urls]", "rtmp://127.0.0.1:1/nobody/{x}")
+	b.follow(t, submit, `/refused/.test(document.querySelector('[data-relay="live/demo"]')?.innerText)`)
+	b.follow(t, `[data-relay="live/demo"] .stop`, state("live/demo", "stopped"))
+	b.eventually(t, 10*time.Second, "what was said in English is over", `!document.querySelector(".toast").innerText`)
+	b.choose(t, "select[name=language]", "zh")
+	for _, width := range []int{360, 1280} {
+		b.size(t, width, 860)
+		var found []string
+		b.eval(t, findings, &found)
+		for _, problem := range found {
+			t.Errorf("%d wide: %s", width, problem)
+		}
+		b.picture(t, "")
+	}
+	b.choose(t, "select[name=language]", "en")
+
+	for _, rule := range []string{`[data-relay="cam/again"]`, `[data-rule="live/{x}"]`} {
+		b.follow(t, rule+" .remove", `document.querySelector("dialog.confirm")`)
+		b.follow(t, "dialog .danger", fmt.Sprintf(`!document.querySelector("dialog") && !document.querySelector(%q)`, rule))
+	}
+	b.eventually(t, 20*time.Second, "nothing is left of it", `!document.querySelector("[data-relay]") && document.querySelector("[data-rule]")`)
 }
 
 // showTrouble: the overview tells what the server warns of, and keeps what it has

@@ -49,10 +49,14 @@ func (c enhancedClip) published(t *testing.T, f rooted) []packet {
 	t.Helper()
 	file := f.clip(t, c.clip)
 	if c.video == "AV1" {
-		file = f.clip(t, clip{c.name + "-without-delimiters",
-			[]string{"-i", file, "-c", "copy", "-bsf:v", "av1_metadata=td=remove"}})
+		file = f.clip(t, withoutDelimiters(c.name, file))
 	}
 	return startProbeBy(t, f.start, file, time.Minute).read(t, 0)
+}
+
+// withoutDelimiters is the AV1 clip that is in a file, less its temporal delimiters.
+func withoutDelimiters(name, file string) clip {
+	return clip{name + "-without-delimiters", []string{"-i", file, "-c", "copy", "-bsf:v", "av1_metadata=td=remove"}}
 }
 
 // TestFullEnhanced: the codecs of Enhanced RTMP come back as ffmpeg 9 sent them,

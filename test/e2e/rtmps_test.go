@@ -93,7 +93,15 @@ func TestFullNginxRTMP(t *testing.T) {
 // startNginxRTMP starts nginx with its RTMP module and returns its address.
 func startNginxRTMP(t *testing.T, applications string) (address string) {
 	t.Helper()
-	dir, address := t.TempDir(), freeport.Address(t)
+	address = freeport.Address(t)
+	startNginxRTMPAt(t, address, applications)
+	return address
+}
+
+// startNginxRTMPAt is startNginxRTMP at an address that is known.
+func startNginxRTMPAt(t *testing.T, address, applications string) *process {
+	t.Helper()
+	dir := t.TempDir()
 	config := filepath.Join(dir, "nginx.conf")
 	text := fmt.Sprintf(`load_module /usr/lib/nginx/modules/ngx_rtmp_module.so;
 		daemon off; master_process off; pid %[1]s/pid; error_log %[1]s/log;
@@ -102,6 +110,5 @@ func startNginxRTMP(t *testing.T, applications string) (address string) {
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	start(t, 3*time.Minute, nil, "/usr/sbin/nginx", "-p", dir, "-c", config)
-	return address
+	return start(t, 15*time.Minute+soakTime(t, 0), nil, "/usr/sbin/nginx", "-p", dir, "-c", config)
 }

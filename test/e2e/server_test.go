@@ -85,11 +85,13 @@ func startServer(t *testing.T, changes settings) *server {
 		"shutdown.timeout": "5s",
 		"log.level":        "debug",
 		"log.format":       "text",
+		// Of a loop that other programs of a busy machine keep waiting this says nothing.
+		"limits.max_load": "0",
 	}
 	for key, value := range changes {
 		all[key] = value
 	}
-	s.process = runWeir(t, s.dir, all.yaml(), 15*time.Minute, "serve")
+	s.process = runWeir(t, s.dir, all.yaml(), 15*time.Minute+soakTime(t, 0), "serve")
 	t.Cleanup(func() {
 		if t.Failed() {
 			return // process prints the log

@@ -8,7 +8,7 @@ export LC_ALL=C
 
 # What is compiled in differs between systems; released is what NOTICE is for.
 modules() {
-  GOOS=linux GOARCH=amd64 CGO_ENABLED=0 go list -deps \
+  GOOS=linux GOARCH=amd64 CGO_ENABLED=0 go list -deps -tags nomsgpack \
     -f '{{with .Module}}{{if not .Main}}{{.Path}} {{.Version}} {{.Dir}}{{end}}{{end}}' ./cmd/weir | sort -u
 }
 

@@ -55,6 +55,11 @@ describe("Api", () => {
     ["newer statistics", (api: Api) => api.stats("2026-11-21T12:00:00Z", signal), "GET", "/api/v1/stats?since=2026-11-21T12%3A00%3A00Z"],
     ["a kick", (api: Api) => api.kick("a/b"), "DELETE", "/api/v1/sessions/a%2Fb"],
     ["a release", (api: Api) => api.release("live/a b"), "DELETE", "/api/v1/streams/live/a%20b"],
+    ["what is fetched", (api: Api) => api.relays("pulls", signal), "GET", "/api/v1/pulls"],
+    ["a rule to go", (api: Api) => api.removeRelay("forwards", "cam/{id}"), "DELETE", "/api/v1/forwards/cam/%7Bid%7D"],
+    ["what is kept", (api: Api) => api.kept(signal), "GET", "/api/v1/recordings/streams"],
+    ["a recording to go", (api: Api) => api.removeRecording("a/b"), "DELETE", "/api/v1/recordings/a%2Fb"],
+    ["recorders", (api: Api) => api.recorders(signal), "GET", "/api/v1/recorders"],
     ["a reload", (api: Api) => api.reloadConfig(), "POST", "/api/v1/config/reload"],
   ])("asks for %s", async (_, ask, method, path) => {
     const fetch = answer("{}");
@@ -68,6 +73,60 @@ describe("Api", () => {
     expect(change.changed).toEqual(["hls.window"]);
     const init = fetch.mock.calls[0]![1]!;
     expect([init.method, new Headers(init.headers).get("If-Match"), init.body]).toEqual(["PATCH", '"7"', '{"changes":{"hls.window":"8","log.level":null}}']);
+  });
+
+  it("reads what is sent on, and the rules", async () => {
+    answer('{"forwards":[{"stream":"a"}],"rules":[{"streams":["a"]}]}');
+    expect(await new Api(memory()).relays("forwards", signal)).toEqual({ relays: [{ stream: "a" }], rules: [{ streams: ["a"] }] });
+  });
+
+  it.each([
+    ["a source", (api: Api) => api.addRelay("pulls", { stream: "a", urls: ["u"], mode: "always" }), "/api/v1/pulls", { stream: "a", sources: ["u"], mode: "always" }],
+    ["a target", (api: Api) => api.addRelay("forwards", { stream: "a", urls: ["u", "v"], mode: "always" }), "/api/v1/forwards", { stream: "a", targets: ["u", "v"] }],
+    ["a stop", (api: Api) => api.switchRelay("pulls", "stop", "a", ""), "/api/v1/pulls/stop", { stream: "a" }],
+    ["a recorder to stop", (api: Api) => api.switchRecorder("stop", "a b"), "/api/v1/recorders/stop", { stream: "a b" }],
+    ["a start of one target", (api: Api) => api.switchRelay("forwards", "start", "a", "u"), "/api/v1/forwards/start", { stream: "a", target: "u" }],
+  ])("sends %s", async (_, ask, path, body) => {
+    const fetch = answer("{}");
+    await ask(new Api(memory()));
+    const [sent, init] = fetch.mock.calls[0]!;
+    expect([sent, init?.method, JSON.parse(String(init?.body))]).toEqual([path, "POST", body]);
+  });
+
+  it("reads recordings page by page, up to a bound", async () => {
+    const fetch = vi.fn<typeof globalThis.fetch>(async (url) => {
+      const { searchParams: q } = new URL(String(url), "http://h");
+      const first = Number(q.get("after") ?? 0) + 1;
+      return Response.json({ recordings: Array.from({ length: Number(q.get("limit")) }, (_, i) => ({ id: String(first + i) })), more: first < 2000 });
+    });
+    vi.stubGlobal("fetch", fetch);
+    const api = new Api(memory());
+    const { recordings, more } = await api.recordings("a/b", { from: Date.UTC(2026, 10, 21, 12) }, 2500, signal);
+    expect([recordings.length, recordings.at(-1)?.id, more]).toEqual([2500, "2500", false]);
+    expect(fetch.mock.calls.map(([url]) => url)).toEqual([
+      "/api/v1/recordings?stream=a%2Fb&from=2026-11-21T12%3A00%3A00.000Z&limit=1000",
+      "/api/v1/recordings?stream=a%2Fb&from=2026-11-21T12%3A00%3A00.000Z&after=1000&limit=1000",
+      "/api/v1/recordings?stream=a%2Fb&from=2026-11-21T12%3A00%3A00.000Z&after=2000&limit=500",
+    ]);
+    expect((await api.recordings("a", {}, 1500, signal)).more).toBe(true);
+  });
+
+  it("ends a list whose pages are empty", async () => {
+    answer('{"recordings":[],"more":true}');
+    expect(await new Api(memory()).recordings("a", {}, 10, signal)).toEqual({ recordings: [], more: false });
+  });
+
+  it("puts a token into the address of a file, and no password", async () => {
+    const api = new Api(memory());
+    expect(api.recordingHref("a/b")).toBe("/api/v1/recordings/a%2Fb/file");
+    api.token = "s&t";
+    expect(api.recordingHref("x")).toBe("/api/v1/recordings/x/file?token=s%26t");
+    expect(api.playlistHref("a b", { from: 0, to: 1000 })).toBe("/api/v1/recordings/playlist.m3u8?stream=a+b&from=1970-01-01T00%3A00%3A00.000Z&to=1970-01-01T00%3A00%3A01.000Z");
+    api.signIn("ann", "pa:ss");
+    expect(api.recordingHref("x")).toBeNull();
+    const fetch = answer("media");
+    expect(await (await api.recordingFile("x")).text()).toBe("media");
+    expect(new Headers(fetch.mock.calls[0]![1]?.headers).get("Authorization")).toBe("Basic YW5uOnBhOnNz");
   });
 
   it("names the part of a request that was wrong", async () => {

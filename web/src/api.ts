@@ -1,7 +1,8 @@
 // The typed client of the admin API under /api/v1/.
 
-import type { Relay, ConfigChange, ConfigKeys, Ended, Session, SessionFilter, SessionList, StatsAnswer } from "./control";
+import type { ConfigChange, ConfigKeys, Ended, NewRelay, Relay, RelayKind, RelayList, RelayRule, Session, SessionFilter, SessionList, StatsAnswer } from "./control";
 import { midway } from "./player/latency";
+import type { KeptList, Recorder, RecordingList, Span } from "./recordings/model";
 import { basic, encodeName } from "./urls";
 
 /** One elementary stream. Rates are in bit/s and Hz; a value of 0 or absent is unknown. */
@@ -29,7 +30,7 @@ export interface Publisher {
 }
 
 /** What a session does with its stream. */
-export type Action = "publish" | "play" | "forward";
+export type Action = "publish" | "play" | "forward" | "record";
 
 /** A track that the publisher had and that cannot be used, or that a protocol does not carry to its viewers. */
 export interface Lack {
@@ -139,8 +140,13 @@ export type TokenStorage = Pick<Storage, "getItem" | "setItem">;
 
 const tokenKey = "weir.token";
 
+const base = "/api/v1";
+
 // So many sessions are listed at once.
 export const pageSize = 100;
+
+// As many as the API gives.
+const recordingsPage = 1000;
 
 export class Api {
   /** Of a user; only in memory, for a password is worth more than a token. */
@@ -211,12 +217,73 @@ export class Api {
     await this.request(`/streams/${encodeName(name)}`, { method: "DELETE" });
   }
 
-  async pulls(signal: AbortSignal): Promise<Relay[]> {
-    return ((await (await this.get("/pulls", signal)).json()) as { pulls: Relay[] }).pulls;
+  /** What is fetched or sent on, and the rules for it. */
+  async relays(kind: RelayKind, signal: AbortSignal): Promise<RelayList> {
+    const { rules, ...lists } = (await (await this.get(`/${kind}`, signal)).json()) as Record<RelayKind, Relay[]> & { rules: RelayRule[] };
+    return { relays: lists[kind], rules };
   }
 
-  async forwards(signal: AbortSignal): Promise<Relay[]> {
-    return ((await (await this.get("/forwards", signal)).json()) as { forwards: Relay[] }).forwards;
+  async addRelay(kind: RelayKind, { stream, urls, mode }: NewRelay): Promise<void> {
+    const body = kind === "pulls" ? { stream, sources: urls, mode } : { stream, targets: urls };
+    await this.request(`/${kind}`, { method: "POST", body: JSON.stringify(body) });
+  }
+
+  /** Takes a rule back that was added; `pattern` is that of its streams. */
+  async removeRelay(kind: RelayKind, pattern: string): Promise<void> {
+    await this.request(`/${kind}/${encodeName(pattern)}`, { method: "DELETE" });
+  }
+
+  /** Ends what is fetched, or sent to a target or to all if that is empty, and keeps it ended until it is started. */
+  async switchRelay(kind: RelayKind, to: "stop" | "start", stream: string, target: string): Promise<void> {
+    await this.request(`/${kind}/${to}`, { method: "POST", body: JSON.stringify({ stream, ...(target && { target }) }) });
+  }
+
+  /** What is kept of each stream. */
+  async kept(signal: AbortSignal): Promise<KeptList> {
+    const res = await this.get("/recordings/streams", signal);
+    return { ...((await res.json()) as Omit<KeptList, "now">), now: serverTime(res) };
+  }
+
+  /** Files of a stream that have something of a span, in the order of their start; `more` tells that there are others after `most`. */
+  async recordings(stream: string, { from, to }: Partial<Span>, most: number, signal: AbortSignal): Promise<RecordingList> {
+    const found: RecordingList = { recordings: [], more: true };
+    while (found.more && found.recordings.length < most) {
+      const limit = Math.min(recordingsPage, most - found.recordings.length);
+      const params = { stream, from: rfc3339(from), to: rfc3339(to), after: found.recordings.at(-1)?.id, limit: String(limit) };
+      const { recordings, more } = (await (await this.get(`/recordings${query(params)}`, signal)).json()) as RecordingList;
+      found.recordings.push(...recordings);
+      found.more = more && recordings.length > 0;
+    }
+    return found;
+  }
+
+  async removeRecording(id: string): Promise<void> {
+    await this.request(`/recordings/${encodeURIComponent(id)}`, { method: "DELETE" });
+  }
+
+  /** The address of a file, for a link: with the token, for a link has no headers. Null for a user, whose password belongs into no address. */
+  recordingHref(id: string): string | null {
+    if (this.user) return null;
+    return `${base}/recordings/${encodeURIComponent(id)}/file${query({ token: this.token })}`;
+  }
+
+  /** A whole file, for who has no link. */
+  async recordingFile(id: string): Promise<Blob> {
+    return (await this.request(`/recordings/${encodeURIComponent(id)}/file`, { headers: { Accept: "*/*" } })).blob();
+  }
+
+  /** The address of a playlist of a span, for a player that sends the Authorization header. */
+  playlistHref(stream: string, { from, to }: Span): string {
+    return `${base}/recordings/playlist.m3u8${query({ stream, from: rfc3339(from), to: rfc3339(to) })}`;
+  }
+
+  async recorders(signal: AbortSignal): Promise<Recorder[]> {
+    return ((await (await this.get("/recorders", signal)).json()) as { recorders: Recorder[] }).recorders;
+  }
+
+  /** Has a stream recorded, or not any more. */
+  async switchRecorder(to: "start" | "stop", stream: string): Promise<void> {
+    await this.request(`/recorders/${to}`, { method: "POST", body: JSON.stringify({ stream }) });
   }
 
   async configKeys(signal: AbortSignal): Promise<ConfigKeys> {
@@ -256,7 +323,7 @@ export class Api {
     const headers: Record<string, string> = { Accept: "application/json", ...init.headers };
     if (authorization) headers.Authorization = authorization;
     if (init.body) headers["Content-Type"] = "application/json";
-    const res = await fetch(`/api/v1${path}`, { ...init, headers, cache: "no-store" });
+    const res = await fetch(base + path, { ...init, headers, cache: "no-store" });
     if (!res.ok) throw await apiError(res);
     return res;
   }
@@ -266,6 +333,11 @@ export class Api {
 function query(params: Record<string, string | undefined>): string {
   const set = Object.entries(params).filter((p): p is [string, string] => !!p[1]);
   return set.length > 0 ? `?${new URLSearchParams(set)}` : "";
+}
+
+/** A time of ms since 1970 as the API takes it; undefined if there is none. */
+function rfc3339(ms: number | undefined): string | undefined {
+  return ms === undefined ? undefined : new Date(ms).toISOString();
 }
 
 /** The server's clock in ms since 1970, as an answer tells it: the browser's may be wrong. */

@@ -18,6 +18,7 @@ import { extend, type Trend } from "./trends";
 import { playFrom, playSearch } from "./urls";
 
 const StreamPage = lazy(async () => (await import("./pages/stream")).StreamPage);
+const RecordingsPage = lazy(async () => (await import("./pages/recordings")).RecordingsPage);
 const SessionsPage = lazy(async () => (await import("./pages/sessions")).SessionsPage);
 const EventsPage = lazy(async () => (await import("./pages/events")).EventsPage);
 const ConfigPage = lazy(async () => (await import("./pages/config")).ConfigPage);
@@ -58,6 +59,8 @@ export function App({ api }: { api: Api }) {
     switch (page) {
       case "stream":
         return <StreamPage api={api} search={search} list={list.data} settled={!!list.data || !!list.error} info={about.data} trends={trends} />;
+      case "recordings":
+        return <RecordingsPage api={api} search={search} go={go} live={list.data?.streams ?? []} />;
       case "sessions":
         return <SessionsPage api={api} search={search} go={go} />;
       case "events":

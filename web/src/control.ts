@@ -143,16 +143,27 @@ export interface ServerEvent {
   data: Record<string, unknown>;
 }
 
+/** What is fetched from elsewhere, or sent on. */
+export type RelayKind = "pulls" | "forwards";
+
+/** When something is fetched. */
+export const relayModes = ["on_demand", "always"] as const;
+
+/** Empty of what is sent on. */
+export type RelayMode = (typeof relayModes)[number] | "";
+
 /** A stream that is fetched from elsewhere or sent on. */
 export interface Relay {
   stream: string;
-  /** Of what is fetched; empty of what is sent. */
-  mode: "on_demand" | "always" | "";
-  state: "connecting" | "running" | "waiting" | "failed";
+  mode: RelayMode;
+  /** Stopped by an operator, until it is started. */
+  state: "connecting" | "running" | "waiting" | "failed" | "stopped";
   /** Where it comes from or goes to, without credentials. */
   peer: string;
   /** While it is running, else empty. */
   session: string;
+  /** In bit/s, over the last seconds. */
+  bitrate: number;
   /** RFC 3339. */
   since: string;
   attempts: number;
@@ -161,4 +172,29 @@ export interface Relay {
   failed_at: string | null;
   /** When the next try comes, while it waits. */
   next: string | null;
+}
+
+/** Which streams are fetched or sent on. Of all rules the first that matches a stream counts. */
+export interface RelayRule {
+  /** Patterns of names; exactly one if it is `added`. */
+  streams: string[];
+  /** Where they come from or go to, without credentials. */
+  peers: string[];
+  mode: RelayMode;
+  /** It was added here or by the API, so it can be removed so; others are the configuration's. */
+  added: boolean;
+}
+
+export interface RelayList {
+  relays: Relay[];
+  /** In the order in which they are matched. */
+  rules: RelayRule[];
+}
+
+/** A rule to be added. */
+export interface NewRelay {
+  stream: string;
+  /** With credentials, if they need some. */
+  urls: string[];
+  mode: RelayMode;
 }

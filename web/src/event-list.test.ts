@@ -14,6 +14,8 @@ describe("summary", () => {
     ["stream.not_found", { protocol: "hls", remote: "192.0.2.2:5", user: "", agent: "x" }, "HLS · 192.0.2.2:5"],
     ["server.heartbeat", { version: "v1", streams: 1, viewers: 2 }, "v1 · 1 stream · 2 viewers"],
     ["server.reloaded", { changed: ["hls.window"], restart: [] }, "Changed: hls.window."],
+    ["record.segment", { file: "live/a.mp4", duration_s: 600.2, why: "segment_duration" }, "live/a.mp4 · 10 min"],
+    ["record.error", { file: "live/a.mp4", reason: "disk_full", error: "no space" }, "live/a.mp4 · disk full"],
     ["events_lost", { lost: 3 }, "At least 3 events are missing here."],
     ["of.tomorrow", { protocol: 7, publisher: "x", reason: null }, ""],
   ])("of %s", (type, data, text) => expect(summary(event(type, data))).toBe(text));

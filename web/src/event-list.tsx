@@ -12,6 +12,9 @@ const shapes: Record<string, string> = {
   "stream.layout_changed": "◆",
   "stream.not_found": "?",
   "stream.no_viewers": "○",
+  "record.segment": "●",
+  "record.error": "✕",
+  "record.recovered": "●",
   "session.opened": "+",
   "session.closed": "−",
   "session.refused": "✕",
@@ -73,6 +76,8 @@ export function summary({ type, data }: ServerEvent): string {
   const publisher = data.publisher as { protocol?: string; remote?: string } | null | undefined;
   if (type.startsWith("stream.") && publisher?.protocol) parts.push(protocol(publisher.protocol), publisher.remote ?? "");
   if (type === "stream.layout_changed" && Array.isArray(data.tracks)) parts.push(...(data.tracks as Track[]).map((t) => t.codec));
+  if (type === "record.segment") parts.push(text("file"), duration(count("duration_s")));
+  if (type === "record.error" || type === "record.recovered") parts.push(text("file"), reason(text("reason")));
   if (type.startsWith("server.") && text("version")) parts.push(text("version"), w().streams(count("streams")), w().viewers(count("viewers")));
   return parts.filter(Boolean).join(" · ");
 }

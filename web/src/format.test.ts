@@ -61,7 +61,7 @@ it("channels have names up to two", () => {
 });
 
 it("protocols are spelt as usual", () => {
-  expect(["rtmp", "httpflv", "webrtc"].map(protocol)).toEqual(["RTMP", "HTTP-FLV", "WebRTC"]);
+  expect(["rtmp", "httpflv", "webrtc", "relay"].map(protocol)).toEqual(["RTMP", "HTTP-FLV", "WebRTC", "relay"]);
 });
 
 describe("lack", () => {

@@ -102,7 +102,8 @@ const protocolNames: Record<string, string> = {
   webrtc: "WebRTC",
 };
 
-/** The usual spelling of a protocol that the API names in lower case. */
+/** The usual spelling of a protocol that the API names in lower case, or the word for a part of weir. */
 export function protocol(id: string): string {
-  return protocolNames[id] ?? id.toUpperCase();
+  const { parts } = w();
+  return Object.hasOwn(parts, id) ? parts[id as keyof typeof parts] : protocolNames[id] ?? id.toUpperCase();
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { pageHref, pageOf, sessionHref, streamHref } from "./route";
+import { pageHref, pageOf, recordingsHref, sessionHref, streamHref } from "./route";
 import { isFiltered, viewFrom, viewHref } from "./session-filter";
 import { anySession } from "./control";
 
@@ -9,6 +9,7 @@ describe("pages", () => {
     ["?play=live/test&via=hls", "overview"],
     ["?page=sessions&stream=a", "sessions"],
     ["?page=stream&name=live/test", "stream"],
+    ["?page=recordings&stream=a", "recordings"],
     ["?page=of-tomorrow", "overview"],
   ])("%s is %s", (search, page) => expect(pageOf(search)).toBe(page));
 
@@ -16,6 +17,11 @@ describe("pages", () => {
     expect(pageHref("overview")).toBe("?");
     expect(pageHref("sessions", { protocol: "rtmp", user: "" })).toBe("?page=sessions&protocol=rtmp");
     expect(sessionHref("abc")).toBe("?page=sessions&id=abc");
+  });
+
+  it("lead to a moment of a recording", () => {
+    const query = new URLSearchParams(recordingsHref("a&b/c", "2026-11-21T12:00:00.000Z"));
+    expect([query.get("stream"), query.get("at"), recordingsHref("a")]).toEqual(["a&b/c", "2026-11-21T12:00:00.000Z", "?page=recordings&stream=a"]);
   });
 
   it.each(["live/test", "a&b/c=d", "x+y", "100%", "a#b?c"])("lead to the stream %s", (name) => {

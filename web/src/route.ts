@@ -3,7 +3,7 @@
 
 import { useCallback, useEffect, useState } from "preact/hooks";
 
-export const pages = ["overview", "sessions", "events", "config"] as const;
+export const pages = ["overview", "recordings", "sessions", "events", "config"] as const;
 
 /** Those of the navigation, and that of one stream. */
 export type Page = (typeof pages)[number] | "stream";
@@ -24,6 +24,11 @@ export function pageHref(page: Page, params: Record<string, string> = {}): strin
 /** The address of a stream's page. */
 export function streamHref(name: string): string {
   return pageHref("stream", { name });
+}
+
+/** The address of a stream's recordings, played from a time (RFC 3339) if it is given. */
+export function recordingsHref(stream: string, at = ""): string {
+  return pageHref("recordings", { stream, at });
 }
 
 /** The address of the sessions' page with one of them open. */

@@ -8,6 +8,7 @@ import { capabilities, choose, type Capabilities } from "./player/choose";
 import { verdict, type Verdict } from "./player/verdict";
 import { streamHref } from "./route";
 import { Sparkline } from "./sparkline";
+import { Thumbnail } from "./thumbnail";
 import type { Trend } from "./trends";
 import { encodeName } from "./urls";
 
@@ -64,6 +65,7 @@ function Card({ stream, now, verdict, onPlay }: CardProps) {
   return (
     <button type="button" class="card" onClick={onPlay} aria-label={w().card.play(stream.name)} aria-describedby={about}>
       <span class="poster" style={{ "--hue": hue(stream.name) }}>
+        <Thumbnail stream={stream} />
         <StateBadge stream={stream} now={now} />
         <span class="badge viewers" title={w().viewers(stream.viewers_total)}>
           <Eye /> {number(stream.viewers_total)}

@@ -26,6 +26,8 @@ type Facts struct {
 	// Connected is when the TCP connection stood, Ready when media could come; 0
 	// if not known.
 	Connected, Ready time.Duration
+	// Recording is what a file says that weir wrote, nil if it is none.
+	Recording *Recording
 
 	hls  *hlsLog            // nil if it is not HLS
 	rtsp *rtsp.PlayClient   // nil if it is not RTSP
@@ -257,7 +259,7 @@ func (a *Analyzer) Report() *Report {
 	a.straighten()
 	slices.SortStableFunc(a.tracks, func(x, y *track) int { return x.av.ID - y.av.ID })
 	r := &Report{
-		Source: a.facts.Source, Protocol: a.facts.Protocol, Container: a.facts.Container, Live: a.facts.Live,
+		Source: a.facts.Source, Protocol: a.facts.Protocol, Container: a.facts.Container, Live: a.facts.Live, Recording: a.facts.Recording,
 		Tracks: []Track{}, Verdicts: []Verdict{}, Findings: []Finding{},
 	}
 	if a.end != nil {

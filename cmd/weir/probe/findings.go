@@ -54,6 +54,7 @@ func (n *notes) advise(code, fix, format string, args ...any) {
 func (a *Analyzer) findings(r *Report) []Finding {
 	n := &notes{list: []Finding{}}
 	a.judgeInput(n, r)
+	r.Recording.judge(n)
 	a.judgeHeaders(n, r)
 	a.judgeMetadata(n, r)
 	for _, t := range a.tracks {

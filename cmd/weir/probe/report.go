@@ -20,6 +20,9 @@ type Report struct {
 	// End tells why the stream ended before the probe did; empty if it did not.
 	End string `json:"end,omitempty"`
 
+	// Recording is nil if it is no file that weir wrote.
+	Recording *Recording `json:"recording,omitempty"`
+
 	Tracks []Track `json:"tracks"`
 	// Join is nil if the source is not live, or sent no media.
 	Join *Join `json:"join,omitempty"`

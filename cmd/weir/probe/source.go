@@ -51,6 +51,7 @@ func open(ctx context.Context, target string, o Options, begin time.Time) (sourc
 		facts.Protocol = "file"
 		var f *os.File
 		if f, err = os.Open(target); err == nil {
+			facts.Recording = recordingOf(f)
 			s, err = openFile(f, &facts)
 		}
 	case scheme == "rtmp" || scheme == "rtmps":

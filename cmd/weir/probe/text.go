@@ -22,6 +22,7 @@ const (
 func (r *Report) Print(w io.Writer, colours bool) error {
 	p := &printer{colours: colours}
 	p.head(r)
+	p.recording(r.Recording)
 	for i := range r.Tracks {
 		p.track(&r.Tracks[i])
 	}

@@ -34,7 +34,7 @@ func VPRecord(t *av.Track) []byte {
 var vpLevels = []struct {
 	level  uint8 // times ten
 	size   int   // luma samples in a picture
-	sample int   // luma samples in a second
+	sample int64 // luma samples in a second
 }{
 	{10, 36864, 829440}, {11, 73728, 2764800}, {20, 122880, 4608000}, {21, 245760, 9216000},
 	{30, 552960, 20736000}, {31, 983040, 36864000}, {40, 2228224, 83558400}, {41, 2228224, 160432128},
@@ -51,7 +51,7 @@ func vpLevel(t *av.Track) uint8 {
 		rate = usualRate
 	}
 	size := t.Width * t.Height
-	samples := int(math.Ceil(float64(size) * rate))
+	samples := int64(math.Ceil(float64(size) * rate))
 	for _, l := range vpLevels {
 		if size <= l.size && samples <= l.sample {
 			return l.level

@@ -36,7 +36,7 @@ func WriteError(w http.ResponseWriter, err error) {
 		status = http.StatusNotFound
 	case reason.StreamBusy:
 		status = http.StatusConflict
-	case reason.LimitReached, reason.Shutdown, reason.Kicked:
+	case reason.LimitReached, reason.Overloaded, reason.Shutdown, reason.Kicked:
 		status = http.StatusServiceUnavailable
 	case reason.Unsupported:
 		status = http.StatusUnsupportedMediaType

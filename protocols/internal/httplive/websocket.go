@@ -85,7 +85,7 @@ func (f *Format) webSocketHello(l *av.Layout) []byte {
 }
 
 // webSocketGoodbye closes the WebSocket with the reason.
-func webSocketGoodbye(why reason.Reason) []byte {
+func webSocketGoodbye(why reason.Reason, _ error) []byte {
 	code := uint16(websocket.StatusInternalError)
 	switch why {
 	case reason.ClientClosed, reason.StreamEnded:
@@ -96,7 +96,7 @@ func webSocketGoodbye(why reason.Reason) []byte {
 		code = websocket.StatusProtocolError
 	case reason.Kicked, reason.Revoked, reason.StreamNotFound, reason.Unsupported:
 		code = websocket.StatusPolicy
-	case reason.LimitReached:
+	case reason.LimitReached, reason.Overloaded:
 		code = websocket.StatusTryAgainLater
 	}
 	return websocket.AppendClose(nil, code, string(why))

@@ -17,6 +17,7 @@ const (
 	normalClip = "normal"
 	smallClip  = "small"
 	tinyClip   = "tiny"
+	mediumClip = "medium"
 	largeClip  = "large"
 )
 

@@ -97,7 +97,9 @@ func (c controlPlane) compare(ctx context.Context, l *lab, s *server) ([]row, er
 		if busy {
 			questions = c.inquire(ctx, s, questions)
 		}
-		err := c.measure(ctx, l, s, &sides[turn%2])
+		err := sides[turn%2].measure(ctx, l, s, playing{
+			url: s.url("s"), n: c.players, streams: 1, perSecond: rampPerSecond, verify: 4, tick: l.ticks()[0], window: l.window,
+		})
 		if busy {
 			err = errors.Join(err, questions.stop())
 		}
@@ -120,27 +122,26 @@ type side struct {
 	remarks      []string
 }
 
-func (c controlPlane) measure(ctx context.Context, l *lab, s *server, sum *side) error {
-	before, err := s.metrics(ctx)
+// measure adds a turn with players.
+func (s *side) measure(ctx context.Context, l *lab, server *server, p playing) error {
+	before, err := server.metrics(ctx)
 	if err != nil {
 		return err
 	}
-	w, err := l.play(ctx, s, playing{
-		url: s.url("s"), n: c.players, streams: 1, perSecond: rampPerSecond, verify: 4, tick: l.ticks()[0], window: l.window,
-	})
+	w, err := l.play(ctx, server, p)
 	if err != nil {
 		return err
 	}
-	after, err := s.metrics(ctx)
+	after, err := server.metrics(ctx)
 	if err != nil {
 		return err
 	}
-	sum.cpu += w.CPU / turns
-	sum.latency += w.P99 / turns
-	sum.memory = max(sum.memory, w.memory)
-	sum.wrong += w.Lost + w.Errors
-	sum.lag.add(after, before)
-	sum.remarks = append(sum.remarks, w.remarks...)
+	s.cpu += w.CPU / turns
+	s.latency += w.P99 / turns
+	s.memory = max(s.memory, w.memory)
+	s.wrong += w.Lost + w.Errors
+	s.lag.add(after, before)
+	s.remarks = append(s.remarks, w.remarks...)
 	return nil
 }
 

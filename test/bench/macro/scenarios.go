@@ -40,5 +40,7 @@ var scenarios = []scenario{
 	{"whep-500", "500 WHEP players of one stream", whepPlayers},
 	{"control-10000", "10,000 sessions listed and 1,000 streams scraped each second, beside 100 RTMP players",
 		controlPlane{sessions: 10_000, streams: 1000, players: 100}.run},
+	{"record-100", "100 streams of 2 Mbit/s recorded at once, with 200 RTMP players of ten of them, beside the same without recording",
+		recording{streams: 100, played: 10, players: 200}.run},
 	{"join-storm", "1,000 RTMP players joining a stream of 4 Mbit/s within a second", joinStorm},
 }

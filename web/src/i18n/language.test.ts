@@ -55,8 +55,8 @@ describe("sentences", () => {
   ])("%s", (english, chinese) => expect(sentence(english)).toBe(chinese));
 
   // What the player and the publisher tell is found in their source.
-  const sources = import.meta.glob<string>(["../player/*.ts", "../publish/*.ts"], { query: "?raw", import: "default", eager: true });
-  const files = ["player/failure", "player/refusal", "player/hls", "player/flv", "player/fmp4", "player/whep", "player/append-queue", "player/player", "player/choose", "player/verdict", "publish/publisher", "publish/sources"];
+  const sources = import.meta.glob<string>(["../player/*.ts", "../publish/*.ts", "../recordings/vod.ts"], { query: "?raw", import: "default", eager: true });
+  const files = ["player/failure", "player/refusal", "player/hls", "player/flv", "player/fmp4", "player/whep", "player/append-queue", "player/player", "player/choose", "player/verdict", "publish/publisher", "publish/sources", "recordings/vod"];
   it.each(files)("cover %s", (file) => {
     const source = sources[`../${file}.ts`]!;
     const literals = [...source.matchAll(/(["`])([A-Z](?:(?!\1).)*(?:[.…]|WebRTC\b(?:(?!\1).)*))\1/g)].map(([, , text]) => text!.replace(/\$\{[^}]*\}+/g, "7"));

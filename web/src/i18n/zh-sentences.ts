@@ -41,6 +41,7 @@ const sentences: [english: string, chinese: string][] = [
   ["No connection came about: neither UDP nor TCP reaches the server's port for WebRTC.", "未能建立连接：UDP 和 TCP 都无法到达服务器的 WebRTC 端口。"],
   ["This browser cannot play the stream's codecs", "此浏览器无法播放该流的编码"],
   ["This browser can play no track of the stream.", "此浏览器无法播放该流的任何轨道。"],
+  ["This browser cannot play what was recorded.", "此浏览器无法播放录制的内容。"],
   ["This browser cannot play {}.", "此浏览器无法播放 {}。"],
   ["This browser cannot use the server's answer: ", "此浏览器无法使用服务器的答复："],
   ["This browser has no {}.", "此浏览器没有 {}。"],

@@ -78,7 +78,7 @@ function Filter({ view: { filter, ended }, onChange }: FilterProps) {
   return (
     <form class="filter" role="search" aria-label={words.filter} onSubmit={(e) => e.preventDefault()}>
       {select("protocol", protocols.map((id) => [id, protocol(id)]))}
-      {select("action", [["publish", words.publish], ["play", words.play], ["forward", words.forward]])}
+      {select("action", [["publish", words.publish], ["play", words.play], ["forward", words.forward], ["record", words.record]])}
       {!ended && select("state", [["active", words.states.active], ["waiting", words.states.waiting]])}
       {text("stream")}
       {text("user")}

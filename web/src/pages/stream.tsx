@@ -13,12 +13,13 @@ import { PlayerView } from "../player-view";
 import { capabilities } from "../player/choose";
 import type { Way } from "../player/ways";
 import { usePoll } from "../poll";
-import { sessionHref } from "../route";
+import { recordingsHref, sessionHref } from "../route";
 import { Fact } from "../session-details";
 import { SessionTable } from "../session-table";
 import { hue, PlaySign, StateBadge, VerdictText, verdictOf } from "../streams";
 import { viewHref } from "../session-filter";
 import { anySession } from "../control";
+import { Thumbnail } from "../thumbnail";
 import { useToast } from "../toast";
 import type { Trend } from "../trends";
 import { useEvents } from "../use-events";
@@ -49,6 +50,9 @@ function Page({ api, name, list, settled, info, trends }: Omit<StreamPageProps, 
   return (
     <div class="page stream-page">
       <h2>{name}</h2>
+      <p>
+        <a href={recordingsHref(name)}>{w().page.recordings}</a>
+      </p>
       <div class="split">
         <section class="panel tight" aria-label={words.play}>
           <Picture name={name} stream={stream} list={list} settled={settled} />
@@ -93,6 +97,7 @@ function Picture({ name, stream, list, settled }: PictureProps) {
   return (
     <button type="button" class="card" aria-label={w().card.play(name)} onClick={() => setPlaying(true)}>
       <span class="poster" style={{ "--hue": hue(name) }}>
+        {stream && <Thumbnail stream={stream} />}
         {stream && list && <StateBadge stream={stream} now={list.now} />}
         <PlaySign />
         <span class="badge picture">{w().stream.play}</span>
