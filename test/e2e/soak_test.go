@@ -18,6 +18,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/weirmedia/weir/pkg/av"
+	"github.com/weirmedia/weir/remux/fmp4"
+	"github.com/weirmedia/weir/remux/ts"
 	"github.com/weirmedia/weir/test/freeport"
 )
 
@@ -43,9 +46,9 @@ const (
 
 // soakCrowd is who watches: viewers by what they play by, each at a random one of
 // soakStreams. Those of "stall" stop reading after a while.
-var soakCrowd = map[string]int{"httpflv": 60, "rtmp": 40, "rtsp": 16, "rtsp-udp": 8, "whep": 10, "whep-loss": 6, "hls": 10, "stall": 10, "snapshot": 2}
+var soakCrowd = map[string]int{"httpflv": 60, "rtmp": 40, "rtsp": 16, "rtsp-udp": 8, "whep": 10, "whep-loss": 6, "hls": 10, "httpts": 4, "httpmp4": 4, "stall": 10, "snapshot": 2}
 
-var soakStreams = []string{"live/rtmp", "live/rtsp", "live/pull", "live/steady"}
+var soakStreams = []string{"live/rtmp", "live/rtsp", "live/pull", "live/steady", "live/browser"}
 
 // soak is a server to which everything happens at once.
 type soak struct {
@@ -82,10 +85,15 @@ func TestSoakServer(t *testing.T) {
 	s.end = began.Add(length)
 	var all sync.WaitGroup
 	all.Go(func() { s.publishRTMP(t) })
+	clip := demandClip.path(t)
 	all.Go(func() {
-		s.republish(t, "live/rtsp", 20*time.Second, "-f", "rtsp", "-rtsp_transport", "udp", s.url("live/rtsp"))
+		s.republish(t, start, clip, 20*time.Second, "-f", "rtsp", "-rtsp_transport", "udp", s.url("live/rtsp"))
 	})
-	all.Go(func() { s.republish(t, "live/steady", length, "-f", "flv", s.rtmpURL("live/steady")) })
+	all.Go(func() { s.republish(t, start, clip, length, "-f", "flv", s.rtmpURL("live/steady")) })
+	all.Go(func() {
+		f := ffmpeg9(t)
+		s.republish(t, f.start, f.clip(t, h264Opus.clip), 20*time.Second, "-f", "whip", s.httpURL("live/browser/whip"))
+	})
 	for kind, n := range soakCrowd {
 		for range n {
 			all.Go(func() { s.viewer(kind) })
@@ -146,10 +154,10 @@ func (s *soak) publishRTMP(t *testing.T) {
 }
 
 // republish publishes a clip by ffmpeg, which is killed and started again.
-func (s *soak) republish(t *testing.T, name string, mean time.Duration, out ...string) {
+func (s *soak) republish(t *testing.T, run starter, clip string, mean time.Duration, out ...string) {
 	for !s.over() {
-		args := append([]string{"-nostdin", "-v", "warning", "-re", "-stream_loop", "-1", "-i", demandClip.path(t), "-map", "0", "-c", "copy"}, out...)
-		p := start(t, time.Until(s.end)+time.Minute, nil, "ffmpeg", args...)
+		args := append([]string{"-nostdin", "-v", "warning", "-re", "-stream_loop", "-1", "-i", clip, "-map", "0", "-c", "copy"}, out...)
+		p := run(t, time.Until(s.end)+time.Minute, nil, "ffmpeg", args...)
 		if mean < time.Until(s.end) {
 			s.nap(mean)
 		} else {
@@ -189,6 +197,13 @@ func (s *soak) visit(ctx context.Context, kind, name string, key func()) error {
 		return s.stall(ctx, name, key)
 	case "snapshot":
 		return s.snapshot(ctx, name, key)
+	case "httpts":
+		return s.download(ctx, name+".ts", key, func(r io.Reader) frames {
+			d := ts.NewDemuxer(r)
+			return func() (*av.Frame, error) { p, err := d.Next(); return p.Frame, err }
+		})
+	case "httpmp4":
+		return s.download(ctx, name+".mp4", key, func(r io.Reader) frames { return fmp4.NewDemuxer(r).Next })
 	}
 	return s.watch(ctx, kind, name, key)
 }
@@ -228,6 +243,26 @@ func (s *soak) stall(ctx context.Context, name string, key func()) error {
 	key()
 	<-ctx.Done()
 	return nil
+}
+
+// frames returns one frame after the other, or nil for what is none.
+type frames = func() (*av.Frame, error)
+
+// download plays a stream that is one endless file.
+func (s *soak) download(ctx context.Context, path string, key func(), open func(io.Reader) frames) error {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, s.httpURL(path), nil)
+	if err != nil {
+		return err
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return err
+	}
+	if response.StatusCode != http.StatusOK {
+		response.Body.Close()
+		return fmt.Errorf("status %s", response.Status)
+	}
+	return follow(ctx, response.Body.Close, key, open(response.Body))
 }
 
 // snapshot fetches the newest key frame now and then.
