@@ -115,12 +115,7 @@ func (c *recheck) next() *Session {
 // recheckLate asks about a session that was let in by who has been exchanged since: a
 // Recheck may have missed it.
 func (s *Session) recheckLate(g auth.Grant) {
-	if g.Outdated == nil || !g.Outdated() {
-		return
-	}
-	s.registry.mu.Lock()
-	defer s.registry.mu.Unlock()
-	if !s.closed {
-		s.renewAfter(0)
+	if g.Outdated != nil && g.Outdated() {
+		go s.renew()
 	}
 }

@@ -69,7 +69,7 @@ func TestRecheckBounded(t *testing.T) {
 }
 
 // TestOpenedOutdated: a session that comes in by a decision of before a Recheck is
-// asked about too.
+// asked about too, at once.
 func TestOpenedOutdated(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := NewRegistry(Options{})
@@ -86,7 +86,6 @@ func TestOpenedOutdated(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(renewPause)
 		synctest.Wait()
 		if why != reason.Revoked {
 			t.Errorf("it was ended because of %q", why)

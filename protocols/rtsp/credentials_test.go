@@ -19,6 +19,7 @@ import (
 	"github.com/bluenviron/gortsplib/v4"
 
 	"github.com/weirmedia/weir/pkg/auth"
+	"github.com/weirmedia/weir/pkg/reason"
 	"github.com/weirmedia/weir/pkg/session"
 	"github.com/weirmedia/weir/pkg/streamname"
 )
@@ -234,28 +235,59 @@ func TestAuth(t *testing.T) {
 	}
 }
 
-// What was granted to a connection does not count for its next request once it is
-// over, or others may do less than before.
-func TestGrantsOfBefore(t *testing.T) {
-	r := newRig(t, auth.Config{})
+// exchangeable makes r ask a Switch, by which everybody may everything, and returns
+// what makes it one by which nobody may without a password.
+func (r *rig) exchangeable(t *testing.T) (exchange func()) {
+	t.Helper()
 	decides, err := auth.NewSwitch(auth.Config{}, auth.Options{Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(decides.Close)
 	r.host.Auth = decides
+	return func() {
+		t.Helper()
+		closed, err := decides.Prepare(auth.Config{Users: []auth.User{digestUser(t, "ann", "secret")}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		decides.Use(closed)
+	}
+}
+
+// What was granted to a connection does not count for its next request once it is
+// over, or others may do less than before.
+func TestGrantsOfBefore(t *testing.T) {
+	r := newRig(t, auth.Config{})
+	exchange := r.exchangeable(t)
 	w := r.wire("live/none")
 	if status, _ := w.ask(""); status != "404" { // nobody publishes there
 		t.Fatalf("while everybody may: %s", status)
 	}
-	closed, err := decides.Prepare(auth.Config{Users: []auth.User{digestUser(t, "ann", "secret")}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	decides.Use(closed)
+	exchange()
 	if status, _ := w.ask(""); status != "401" {
 		t.Errorf("once nobody may without a password: %s", status)
 	}
+}
+
+// A player that was let in by SETUP and may no more when it asks for PLAY is ended.
+func TestGrantBeforePlay(t *testing.T) {
+	r := newRig(t, auth.Config{})
+	exchange := r.exchangeable(t)
+	r.feed("live/test", footage(t, "bframes.flv"))
+	nc, err := net.Dial("tcp", r.server.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer nc.Close()
+	h := ask(t, nc, bufio.NewReader(nc), "SETUP", r.url("live/test/trackID=0"), "Transport: RTP/AVP;unicast;client_port=9-9")
+	id, _, _ := strings.Cut(h.Get("Session"), ";")
+	exchange()
+	fmt.Fprintf(nc, "PLAY %s RTSP/1.0\r\nCSeq: 2\r\nSession: %s\r\n\r\n", r.url("live/test"), id)
+	r.eventually("it is ended", func() bool {
+		groups := r.host.Sessions.Totals().Groups
+		return len(groups) == 1 && groups[0].Closes[reason.Revoked] == 1
+	})
 }
 
 // brief grants everything for a moment, and counts how often it is asked.

@@ -1,7 +1,6 @@
 package webrtc
 
 import (
-	"encoding/binary"
 	"errors"
 
 	"github.com/pion/rtcp"
@@ -30,6 +29,7 @@ type lane struct {
 	rtxSSRC  uint32
 	rtxType  uint8 // 0 if packets are not sent again
 	rtxCount uint16
+	rtxSent  rtxTimes
 	extensions
 
 	from    uint64 // position before which nothing is sent
@@ -152,36 +152,12 @@ func (l *lane) send(e *rtpfeed.Entry, replay bool) {
 		return // the connection ends by itself
 	}
 	l.tally.Add(e.Packet)
+	l.player.spare.earn(n)
 	c := l.player.resource.session.Counters()
 	c.BytesOut.Add(uint64(n))
 	c.Network.PacketsOut.Add(1)
 	if e.Last && c.FramesOut.Add(1) == 1 {
 		l.player.resource.session.FrameKnown()
-	}
-}
-
-// again sends the packet with a number once more, if it is still there.
-func (l *lane) again(log *rtpfeed.Log, number uint16) {
-	if !l.sent || int16(number-l.since) < 0 || int16(l.next-number) <= 0 {
-		return
-	}
-	e := log.Numbered(l.outlet, number-l.offset)
-	if e == nil {
-		return
-	}
-	l.header = prtp.Header{
-		Version: 2, Marker: e.Marker, PayloadType: uint8(l.codec.params.PayloadType), SequenceNumber: number,
-		Timestamp: e.Timestamp, SSRC: l.ssrc,
-	}
-	payload := e.Payload
-	if l.rtxType != 0 {
-		l.scratch = append(binary.BigEndian.AppendUint16(l.scratch[:0], number), e.Payload...)
-		payload = l.scratch
-		l.header.PayloadType, l.header.SSRC, l.header.SequenceNumber = l.rtxType, l.rtxSSRC, l.rtxCount
-		l.rtxCount++
-	}
-	if _, err := l.out.WriteRTP(&l.header, payload); err == nil { // else the connection ends
-		l.metrics().again.Inc()
 	}
 }
 
@@ -209,10 +185,11 @@ func (l *lane) readReports() {
 			switch m := packet.(type) {
 			case *rtcp.TransportLayerNack:
 				l.player.feed.Do(func(log *rtpfeed.Log) {
+					now := av.Now()
 					for _, pair := range m.Nacks {
 						pair.Range(func(number uint16) bool {
 							l.metrics().nacked.Inc()
-							l.again(log, number)
+							l.again(log, number, now)
 							return true
 						})
 					}

@@ -12,12 +12,14 @@ type metrics struct {
 	unsent   prometheus.Counter
 	pictures inorder.Counts
 
-	nacked, again prometheus.Counter     // packets
-	refresh       *prometheus.CounterVec // by action
+	nacked, again    prometheus.Counter     // packets
+	refused          *prometheus.CounterVec // packets, by cause
+	repeated, excess prometheus.Counter     // of refused
+	refresh          *prometheus.CounterVec // by action
 }
 
 func newMetrics() *metrics {
-	return &metrics{
+	m := &metrics{
 		ignored: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "weir_webrtc_ignored_total",
 			Help: "Packets and access units of publishers that were left out, by cause.",
@@ -34,11 +36,17 @@ func newMetrics() *metrics {
 			Name: "weir_webrtc_retransmitted_packets_total",
 			Help: "Packets that were sent again for that.",
 		}),
+		refused: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "weir_webrtc_refused_retransmissions_total",
+			Help: "Packets that were there but were not sent again, by cause.",
+		}, []string{"cause"}),
 		refresh: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "weir_webrtc_key_frame_requests_total",
 			Help: "Requests for a key frame (PLI, FIR): from players (play) and to publishers (publish).",
 		}, []string{"action"}),
 	}
+	m.repeated, m.excess = m.refused.WithLabelValues("repeated"), m.refused.WithLabelValues("excess")
+	return m
 }
 
 func (m *metrics) all(connecting func() int) []prometheus.Collector {
@@ -46,7 +54,7 @@ func (m *metrics) all(connecting func() int) []prometheus.Collector {
 		return prometheus.NewCounterFunc(prometheus.CounterOpts{Name: name, Help: help}, func() float64 { return float64(f()) })
 	}
 	return []prometheus.Collector{
-		m.ignored, m.unsent, m.nacked, m.again, m.refresh,
+		m.ignored, m.unsent, m.nacked, m.again, m.refused, m.refresh,
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "weir_webrtc_connecting",
 			Help: "Sessions that have not connected yet.",

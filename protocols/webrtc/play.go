@@ -147,7 +147,7 @@ func (p *playing) choose(o *offer) (*pion.MediaEngine, error) {
 	}
 	outlets := len(p.feed.Outlets())
 	p.player = &player{
-		resource: p.resource, stream: p.stream, feed: p.feed, lanes: make([]*lane, outlets),
+		resource: p.resource, stream: p.stream, feed: p.feed, lanes: make([]*lane, outlets), spare: rtxBurst,
 		reports: rtpfeed.NewReception(&p.resource.session.Counters().Network, outlets),
 	}
 	free := append([]*media(nil), o.medias...)

@@ -29,6 +29,7 @@ type player struct {
 	feed     *rtpfeed.Feed
 	lanes    []*lane // one for each outlet; nil if it is not sent
 	reports  *rtpfeed.Reception
+	spare    allowance // for what is sent again
 
 	placed   bool   // pos is valid
 	began    bool   // something was sent
