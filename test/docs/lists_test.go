@@ -44,11 +44,26 @@ func TestSampleWords(t *testing.T) {
 	}
 }
 
-// guides returns the documents for users.
+// command matches a line that is typed.
+var command = regexp.MustCompile(`(?m)^(\$|ffmpeg|ffplay|vlc|mpv|curl|gst-launch-1\.0|make|go|docker) .*`)
+
+// TestCommandsAreSamples: no block of another language hides a command from
+// TestSampleWords.
+func TestCommandsAreSamples(t *testing.T) {
+	for _, d := range guides(t) {
+		for _, b := range d.blocks {
+			if found := command.FindString(b.text); b.language != "sh" && found != "" {
+				t.Errorf("%s:%d: the block of %q holds a command: %s", d.path, b.line, b.language, found)
+			}
+		}
+	}
+}
+
+// guides returns the documents for users and contributors.
 func guides(t *testing.T) []document {
 	t.Helper()
 	return slices.DeleteFunc(documents(t), func(d document) bool {
-		return d.path != "README.md" && !strings.HasPrefix(d.path, "docs/")
+		return d.path != "README.md" && d.path != "CONTRIBUTING.md" && !strings.HasPrefix(d.path, "docs/")
 	})
 }
 
