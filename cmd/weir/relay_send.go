@@ -35,9 +35,9 @@ func (rtmpSource) Send(ctx context.Context, rawURL string, _ *av.Layout, o relay
 // rtmpTarget writes frames as RTMP messages, the first of which has the time 0.
 type rtmpTarget struct {
 	*rtmp.PublishClient
-	layout *av.Layout // that the server knows; nil before the first frame
-	zero   int64      // time of the first frame
-	body   []byte
+	layout *av.Layout              // that the server knows; nil before the first frame
+	zero   int64                   // time of the first frame
+	head   [flv.MaxHeaderSize]byte // memory for what comes before a payload
 }
 
 // Write implements relay.Target.
@@ -50,12 +50,11 @@ func (t *rtmpTarget) Write(f *av.Frame, l *av.Layout) (int, error) {
 	if err := t.follow(l, moved.DTS); err != nil {
 		return 0, err
 	}
-	head, at, ok := flv.AppendBodyHeader(t.body[:0], &moved, l, flv.Options{})
+	head, at, ok := flv.AppendBodyHeader(t.head[:0], &moved, l, flv.Options{})
 	if !ok {
 		return 0, nil
 	}
-	t.body = append(head, f.Payload...)
-	return len(t.body), t.WriteTag(flv.TagTypeOf(f.Track.Kind), at, t.body)
+	return len(head) + len(f.Payload), t.WriteParts(flv.TagTypeOf(f.Track.Kind), at, head, f.Payload)
 }
 
 // follow tells the server of a layout that it does not know.

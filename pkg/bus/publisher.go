@@ -37,7 +37,8 @@ type Publisher struct {
 // Stream returns the stream that p writes.
 func (p *Publisher) Stream() *Stream { return p.stream }
 
-// do runs f under the stream's lock if p is still the publisher.
+// do runs f under the stream's lock if p is still the publisher. The lock does not
+// outlast a panic of f, which costs the publisher's session only.
 func (p *Publisher) do(f func(s *Stream)) error {
 	s := p.stream
 	s.mu.Lock()
@@ -123,18 +124,23 @@ func settled(l *av.Layout) bool {
 // the publisher's; Write moves them to the stream's timeline. Video before the
 // publisher's first key frame cannot be decoded and is dropped.
 func (p *Publisher) Write(f *av.Frame) error {
-	s := p.stream
-	s.mu.Lock()
-	if s.pub != p {
-		s.mu.Unlock()
-		return ErrRevoked
+	taken := false
+	if err := p.do(func(s *Stream) { taken = p.take(s, f) }); err != nil {
+		return err
 	}
+	if taken {
+		p.stream.plain.wake()
+	}
+	return nil
+}
+
+// take adds f to the stream, unless it is too early. The caller locks.
+func (p *Publisher) take(s *Stream, f *av.Frame) bool {
 	p.lastFrame.Store(f.Arrival)
 	if f.Track.Kind == av.Video && !p.keyed {
 		if !f.Key || !s.layout.Load().Leads(f.Track) {
 			s.stats.early++
-			s.mu.Unlock()
-			return nil
+			return false
 		}
 		p.keyed = true
 	}
@@ -148,9 +154,7 @@ func (p *Publisher) Write(f *av.Frame) error {
 			p.witness.FrameKnown()
 		}
 	}
-	s.mu.Unlock()
-	s.plain.wake()
-	return nil
+	return true
 }
 
 // settle declares the layout ready after enough media without the hinted track.

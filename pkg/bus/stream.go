@@ -97,19 +97,24 @@ func (s *Stream) arm(d time.Duration, f func()) {
 
 // leave begins the grace period if p is still the publisher.
 func (s *Stream) leave(p *Publisher) {
-	s.mu.Lock()
-	if s.pub != p {
-		s.mu.Unlock()
-		return
+	if s.release(p) {
+		s.plain.wake()
+		s.bus.changed(s)
 	}
-	s.pub, s.state = nil, Grace
+}
+
+// release does what leave does to the stream, and reports whether p was the publisher.
+func (s *Stream) release(p *Publisher) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.pub != p {
+		return false
+	}
 	s.arm(s.bus.limitsOf(s.name).Grace, func() { s.expire(p) })
-	s.left = p
+	s.pub, s.left, s.state = nil, p, Grace
 	s.plain.leave(s.settle())
 	s.unpublished()
-	s.mu.Unlock()
-	s.plain.wake()
-	s.bus.changed(s)
+	return true
 }
 
 // expire ends the stream unless a publisher came after the one that left.

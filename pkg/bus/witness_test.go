@@ -55,3 +55,64 @@ func TestWitness(t *testing.T) {
 		}
 	}
 }
+
+// faulty panics when it is told of this.
+type faulty string
+
+func (f faulty) LayoutKnown(*av.Layout) { f.told("layout") }
+func (f faulty) FrameKnown()            { f.told("frame") }
+
+func (f faulty) told(what string) {
+	if what == string(f) {
+		panic(what)
+	}
+}
+
+// TestPanicLeavesTheStream: what panics below a publisher's call costs its session, in
+// which panics are contained, not the stream, which others publish after it.
+func TestPanicLeavesTheStream(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		faults faulty
+		call   func(*source)
+	}{
+		{"told of a layout", "layout", func(s *source) {
+			for ms := range int64(11) { // no other track is awaited after a second
+				s.write(frame(audio, 100*ms, false))
+			}
+		}},
+		{"told of a frame", "frame", func(s *source) { s.write(frame(video, 0, true)) }},
+		{"a frame of no track", "", func(s *source) { s.write(new(av.Frame)) }},
+		{"asked for limits", "", func(s *source) {
+			s.stream.bus.SetLimits(Limits{ForStream: func(string) Limits { panic("limits") }})
+			s.Close()
+		}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			b := New(DefaultLimits())
+			p, err := b.Publish("live/test", Claim{Owner: "me", Kill: func(reason.Reason) {}, Witness: tt.faults})
+			if err != nil {
+				t.Fatal(err)
+			}
+			func() {
+				defer func() {
+					if recover() == nil {
+						t.Error("nothing panicked")
+					}
+				}()
+				s := &source{Publisher: p, t: t}
+				s.track(video)
+				s.track(audio)
+				tt.call(s)
+			}()
+			if !p.stream.mu.TryLock() {
+				t.Fatal("the stream is locked for ever")
+			}
+			p.stream.mu.Unlock()
+			b.SetLimits(DefaultLimits())
+			p.Close()
+			publish(t, b, "me", video).write(frame(video, 0, true))
+			b.Close(reason.Shutdown)
+		})
+	}
+}

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/fstest"
 	"testing/synctest"
 	"time"
 
@@ -134,6 +135,43 @@ func TestSetLimits(t *testing.T) {
 			t.Error("with all descriptors in use, publishers are let in")
 		}
 	})
+}
+
+// The least of all groups around the process counts, beyond which it is ended or slowed
+// down.
+func TestControlGroups(t *testing.T) {
+	const gib = "1073741824\n"
+	for _, tt := range []struct {
+		name   string
+		groups string
+		files  map[string]string
+		want   int64
+	}{
+		{"none", "0::/\n", nil, 8 << 30},
+		{"no limit", "0::/a\n", map[string]string{"a/memory.max": "max\n", "a/memory.high": "max\n"}, 8 << 30},
+		{"more than there is", "0::/a\n", map[string]string{"a/memory.max": "9000000000000\n"}, 8 << 30},
+		{"max", "0::/a/b\n", map[string]string{"a/b/memory.max": gib, "a/b/memory.high": "max\n"}, 1 << 30},
+		{"high below max", "0::/a/b\n", map[string]string{"a/b/memory.max": gib, "a/b/memory.high": "1000\n"}, 1000},
+		{"high above max", "0::/a/b\n", map[string]string{"a/b/memory.max": "1000\n", "a/b/memory.high": gib}, 1000},
+		{"high of a parent", "0::/a/b\n", map[string]string{"a/b/memory.max": gib, "a/memory.high": "1000\n"}, 1000},
+		{"max of a parent", "0::/a/b/c\n", map[string]string{"a/b/c/memory.high": gib, "a/memory.max": "1000\n"}, 1000},
+		{"a container's own", "0::/\n", map[string]string{"memory.max": gib, "memory.high": "1000\n"}, 1000},
+		{"a group elsewhere", "0::/../b\n", map[string]string{"memory.high": "1000\n"}, 1000},
+		{"version 1", "4:cpu:/x\n3:memory,cpu:/a/b\n0::/\n", map[string]string{"memory/a/memory.limit_in_bytes": "1000\n", "memory/x/memory.limit_in_bytes": "1\n"}, 1000},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			system := fstest.MapFS{"proc/self/cgroup": {Data: []byte(tt.groups)}, "proc/meminfo": {Data: []byte("MemFree: 1 kB\nMemTotal: 8388608 kB\n")}}
+			for name, text := range tt.files {
+				system["sys/fs/cgroup/"+name] = &fstest.MapFile{Data: []byte(text)}
+			}
+			if got := memoryOf(system); got != tt.want {
+				t.Errorf("%d bytes, want %d", got, tt.want)
+			}
+		})
+	}
+	if got := memoryOf(fstest.MapFS{}); got != 0 {
+		t.Errorf("without files: %d bytes", got)
+	}
 }
 
 func TestSystem(t *testing.T) {

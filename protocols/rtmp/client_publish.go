@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"sync"
 	"time"
 
@@ -88,29 +89,38 @@ func (c *client) publish() error {
 // Once the server has ended the stream, the error is its *StatusError; after
 // Close it is net.ErrClosed. Any error but that of a wrong argument is final.
 func (p *PublishClient) WriteTag(t flv.TagType, timestamp uint32, body []byte) error {
+	return p.WriteParts(t, timestamp, body)
+}
+
+// WriteParts is WriteTag for a body in parts, one after the other, such as a header and
+// a payload that is shared. onMetaData, if that is what it is, is in the first.
+func (p *PublishClient) WriteParts(t flv.TagType, timestamp uint32, body ...[]byte) error {
 	h := rtmpchunk.Header{Type: rtmpchunk.Type(t), StreamID: p.stream, Timestamp: timestamp}
-	var prefix []byte
 	switch t { // on the chunk streams that encoders use
 	case flv.AudioTag:
 		h.ChunkStream = 4
 	case flv.ScriptTag:
 		h.ChunkStream = 5
-		if bytes.HasPrefix(body, amf0.Append(nil, "onMetaData")) {
-			prefix = amf0.Append(nil, "@setDataFrame")
+		if len(body) > 0 && bytes.HasPrefix(body[0], amf0.Append(nil, "onMetaData")) {
+			body = slices.Insert(slices.Clip(body), 0, amf0.Append(nil, "@setDataFrame"))
 		}
 	case flv.VideoTag:
 		h.ChunkStream = 6
 	default:
 		return fmt.Errorf("rtmp: tags of type %d cannot be sent", t)
 	}
-	if n := len(prefix) + len(body); n > rtmpchunk.MaxPayload {
+	n := 0
+	for _, part := range body {
+		n += len(part)
+	}
+	if n > rtmpchunk.MaxPayload {
 		return fmt.Errorf("rtmp: a message of %d bytes cannot be sent, at most %d can", n, rtmpchunk.MaxPayload)
 	}
 	if err := p.ended(); err != nil {
 		return err
 	}
 	p.mu.Lock()
-	p.out = rtmpchunk.AppendMessage(p.out, h, p.chunkSize, prefix, body)
+	p.out = rtmpchunk.AppendMessage(p.out, h, p.chunkSize, body...)
 	if p.buffered && len(p.out) < maxBuffered {
 		p.mu.Unlock()
 		return nil

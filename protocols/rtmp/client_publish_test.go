@@ -46,6 +46,9 @@ func TestPublishWire(t *testing.T) {
 			{rtmpchunk.TypeDataAMF0, 7, cue},
 			{rtmpchunk.TypeVideo, 0xFFFFFF, big},
 			{rtmpchunk.TypeAudio, 0xFFFFFFFF, []byte{}},
+			{rtmpchunk.TypeVideo, 8, append([]byte{1, 2, 3}, big...)},
+			{rtmpchunk.TypeDataAMF0, 9, append(amf0.Append(nil, "@setDataFrame"), metadata...)},
+			{rtmpchunk.TypeAudio, 10, []byte{}},
 		} {
 			m := p.next(want.kind)
 			if m.Timestamp != want.timestamp || m.StreamID != fakeStream || !bytes.Equal(m.Payload, want.body) {
@@ -71,6 +74,15 @@ func TestPublishWire(t *testing.T) {
 		{Type: flv.AudioTag, Timestamp: 0xFFFFFFFF},
 	} {
 		if err := c.WriteTag(tag.Type, tag.Timestamp, tag.Body); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, err := range []error{
+		c.WriteParts(flv.VideoTag, 8, []byte{1, 2}, nil, []byte{3}, big),
+		c.WriteParts(flv.ScriptTag, 9, metadata[:20], metadata[20:]),
+		c.WriteParts(flv.AudioTag, 10),
+	} {
+		if err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -311,7 +323,7 @@ func TestPublishBadTag(t *testing.T) {
 	if err := c.WriteTag(20, 0, nil); err == nil {
 		t.Error("a tag of type 20 was sent")
 	}
-	if err := c.WriteTag(flv.VideoTag, 0, make([]byte, rtmpchunk.MaxPayload+1)); err == nil {
+	if err := c.WriteParts(flv.VideoTag, 0, []byte{1}, make([]byte, rtmpchunk.MaxPayload)); err == nil {
 		t.Error("a tag of 16 MiB was sent")
 	}
 	if err := c.WriteTag(flv.AudioTag, 0, []byte{1, 2, 3}); err != nil {

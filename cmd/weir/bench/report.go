@@ -16,7 +16,7 @@ type Report struct {
 	URL     string  `json:"url"` // without credentials and query
 	Streams int     `json:"streams"`
 	Seconds float64 `json:"seconds"` // from the first session's start
-	// Interrupted is set if the run ended before its time.
+	// Interrupted is set if the run was told to end before its time.
 	Interrupted bool `json:"interrupted"`
 
 	Sessions  int `json:"sessions"`  // that were started
@@ -145,16 +145,18 @@ const (
 	lateTimers = 20 * time.Millisecond
 	// farBehind is how late one tag in a hundred may be.
 	farBehind = 100 * time.Millisecond
+	// nobodyLeft is the warning of a run that had nothing to hold any more.
+	nobodyLeft = "ended before its time: no session was left"
 	// maxErrors is how many different errors a report lists.
 	maxErrors = 10
 )
 
 // measure reports what there is to measure while the sessions still run.
-func (r *run) measure(now time.Time, complete bool) *Report {
+func (r *run) measure(now time.Time) *Report {
 	r.own.sample(now)
 	report := &Report{
 		Mode: r.plan.Mode, URL: public(r.plan.URL), Streams: r.plan.Streams,
-		Seconds: round(now.Sub(r.began).Seconds()), Interrupted: !complete, Sessions: len(r.sessions),
+		Seconds: round(now.Sub(r.began).Seconds()), Sessions: len(r.sessions),
 		Bench: Bench{
 			CPU: percent(r.own.mean()), CPUPeak: percent(r.own.peak), Cores: runtime.GOMAXPROCS(0),
 			LateP99: milliseconds(r.late.percentile(99)), LateMax: milliseconds(r.late.max()),

@@ -26,7 +26,8 @@ type run struct {
 	sources   []*session // that publish for the players
 	verifiers []*verifier
 	drain     *drain
-	wg        sync.WaitGroup // of sessions and sources
+	wg        sync.WaitGroup // of all that runs
+	live      sync.WaitGroup // of sessions
 
 	latency, late histogram
 	hls           hlsStats
@@ -50,8 +51,8 @@ type rate struct {
 }
 
 // Run carries out p and reports. It tells its progress once a second, one line
-// each time. If ctx ends it stops early and reports what there was. The error
-// says why a run could not begin.
+// each time. If ctx ends, or all sessions have, it stops early and reports what
+// there was. The error says why a run could not begin.
 func Run(ctx context.Context, p *Plan, progress io.Writer) (*Report, error) {
 	r := &run{plan: p, progress: progress, settle: min(settleTime, p.Duration/4), rates: make([]rate, p.Sessions)}
 	r.own.usage = ownUsage
@@ -113,14 +114,27 @@ func (r *run) hold(ctx context.Context) *Report {
 		}
 		r.start(ctx, i)
 	}
-	held := time.Now()
-	if complete = complete && r.wait(ctx, held.Add(r.settle)); complete {
+	held := time.Now() // only now: those to come might fare better than those that have ended
+	some, none := context.WithCancel(ctx)
+	r.wg.Go(func() {
+		r.live.Wait()
+		none()
+	})
+	if complete = complete && r.wait(some, held.Add(r.settle)); complete {
 		r.window = time.Now()
 		r.startMeasuring(r.window)
 		r.sampleRates(r.window, 0) // all were started long enough ago
-		complete = r.wait(ctx, held.Add(r.plan.Duration))
+		complete = r.wait(some, held.Add(r.plan.Duration))
 	}
-	return r.measure(time.Now(), complete)
+	report := r.measure(time.Now())
+	switch {
+	case complete:
+	case ctx.Err() != nil:
+		report.Interrupted = true
+	default:
+		report.Warnings = append(report.Warnings, nobodyLeft)
+	}
+	return report
 }
 
 func (r *run) startMeasuring(now time.Time) {
@@ -134,9 +148,9 @@ func (r *run) startMeasuring(now time.Time) {
 func (r *run) start(ctx context.Context, i int) {
 	s := &session{url: expand(r.plan.URL, r.plan.stream(i))}
 	r.sessions = append(r.sessions, s)
-	r.wg.Add(1)
+	r.live.Add(1)
 	if r.plan.Mode == Push {
-		p := &pusher{session: s, clip: r.plan.Clip, transport: r.plan.Transport, pace: &r.pace, done: r.wg.Done}
+		p := &pusher{session: s, clip: r.plan.Clip, transport: r.plan.Transport, pace: &r.pace, done: r.live.Done}
 		go p.run(ctx)
 		return
 	}
@@ -148,11 +162,11 @@ func (r *run) start(ctx context.Context, i int) {
 	}
 	switch r.plan.Protocol {
 	case protoHLS:
-		go (&hlsPlayer{session: s, mode: r.plan.HLS, stats: &r.hls, done: r.wg.Done}).run(ctx)
+		go (&hlsPlayer{session: s, mode: r.plan.HLS, stats: &r.hls, done: r.live.Done}).run(ctx)
 	case protoRTSP:
-		go (&rtspPlayer{session: s, udp: r.plan.Transport == UDP, stats: &r.rtp, drain: r.drain, done: r.wg.Done}).run(ctx)
+		go (&rtspPlayer{session: s, udp: r.plan.Transport == UDP, stats: &r.rtp, drain: r.drain, done: r.live.Done}).run(ctx)
 	case protoWHEP:
-		go (&whepPlayer{session: s, stats: &r.rtp, done: r.wg.Done}).run(ctx)
+		go (&whepPlayer{session: s, stats: &r.rtp, done: r.live.Done}).run(ctx)
 	default:
 		p := r.player(s)
 		p.drain = r.drain
@@ -163,7 +177,7 @@ func (r *run) start(ctx context.Context, i int) {
 // player returns a player that looks at all that it receives.
 func (r *run) player(s *session) *player {
 	return &player{
-		session: s, verifier: &verifier{latency: &r.latency}, protocol: r.plan.Protocol, hls: r.plan.HLS, transport: r.plan.Transport, done: r.wg.Done,
+		session: s, verifier: &verifier{latency: &r.latency}, protocol: r.plan.Protocol, hls: r.plan.HLS, transport: r.plan.Transport, done: r.live.Done,
 	}
 }
 

@@ -5,7 +5,9 @@ import (
 	"context"
 	"io"
 	"os"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -149,45 +151,89 @@ func TestPlayWhatIsNotThere(t *testing.T) {
 // notice.
 func TestSessionsThatAreCut(t *testing.T) {
 	s := startServer(t)
-	// The run ends by itself, and fails the test, should there be nobody to kick.
-	stop := make(chan struct{})
-	kicked := make(chan struct{})
-	go func() {
-		defer close(kicked)
-		for !s.kickPlayers(4) {
-			select {
-			case <-stop:
-				return
-			case <-time.After(10 * time.Millisecond):
-			}
-		}
-	}()
+	stop := s.kickSoon(registry.Play, 4)
 	r := carryOut(t, Options{
 		Mode: Play, URL: "rtmp://" + s.rtmp + "/live/cut", Sessions: 4, Verify: 2, Publish: true, Clip: demoClip(t), Duration: 2 * time.Second,
 	})
-	close(stop)
-	<-kicked
+	stop()
 	if r.Cut != 4 || r.Failed != 0 || r.OK() || len(r.Errors) == 0 {
 		t.Errorf("%s", r.text())
 	}
 }
 
-// kickPlayers kicks all players once as many have received media for a while.
-func (s *server) kickPlayers(n int) bool {
-	var players []string
+// kickSoon kicks n sessions once there are as many to kick, unless stop, which is to be
+// called, comes first.
+func (s *server) kickSoon(what registry.Action, n int) (stop func()) {
+	over := make(chan struct{})
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		for !s.kick(what, n) {
+			select {
+			case <-over:
+				return
+			case <-time.After(10 * time.Millisecond):
+			}
+		}
+	})
+	return func() {
+		close(over)
+		wg.Wait()
+	}
+}
+
+// kick kicks n sessions once as many have moved media for a while.
+func (s *server) kick(what registry.Action, n int) bool {
+	var there []string
 	for _, x := range s.host.Sessions.List() {
 		const aWhile = 20_000 // bytes, half a second of the clip
-		if x.Action == registry.Play && x.BytesOut > aWhile {
-			players = append(players, x.ID)
+		if x.Action == what && max(x.BytesIn, x.BytesOut) > aWhile {
+			there = append(there, x.ID)
 		}
 	}
-	if len(players) < n {
+	if len(there) < n {
 		return false
 	}
-	for _, id := range players {
+	for _, id := range there[:n] {
 		s.host.Sessions.Kill(id, reason.Kicked)
 	}
 	return true
+}
+
+// TestNobodyIsLeft: a run whose last session is cut does not wait for its end.
+func TestNobodyIsLeft(t *testing.T) {
+	s := startServer(t)
+	for _, test := range []struct {
+		name, url string
+		options   Options
+		cut       registry.Action
+	}{
+		{"RTMP", "rtmp://" + s.rtmp + "/live/left%d", Options{Mode: Push}, registry.Publish},
+		{"RTSP", "rtsp://" + s.rtsp + "/live/left%d", Options{Mode: Push}, registry.Publish},
+		{"RTSP by UDP", "rtsp://" + s.rtsp + "/live/left%d", Options{Mode: Push, Transport: UDP}, registry.Publish},
+		{"players", "rtmp://" + s.rtmp + "/live/left%d", Options{Mode: Play, Publish: true}, registry.Play},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			o := test.options
+			o.URL, o.Sessions, o.Clip, o.Duration = test.url, 2, demoClip(t), time.Hour
+			stop := s.kickSoon(test.cut, 2)
+			r := carryOut(t, o)
+			stop()
+			if r.OK() || r.Interrupted || r.Cut != 2 || len(r.Errors) == 0 || !slices.Contains(r.Warnings, nobodyLeft) {
+				t.Errorf("%s", r.text())
+			}
+		})
+	}
+}
+
+// TestSomebodyIsLeft: a run goes on while one session lives.
+func TestSomebodyIsLeft(t *testing.T) {
+	s := startServer(t)
+	stop := s.kickSoon(registry.Publish, 2)
+	r := carryOut(t, Options{Mode: Push, URL: "rtmp://" + s.rtmp + "/live/more%d", Sessions: 3, Clip: demoClip(t), Duration: 3 * time.Second})
+	stop()
+	if r.OK() || r.Interrupted || r.Cut != 2 || r.Connected != 3 || slices.Contains(r.Warnings, nobodyLeft) {
+		t.Errorf("%s", r.text())
+	}
 }
 
 func TestPublishingThatIsRefused(t *testing.T) {
