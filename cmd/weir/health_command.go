@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"slices"
 	"time"
 
 	"github.com/weirmedia/weir/pkg/config"
@@ -44,7 +45,7 @@ func (h *healthCommand) Run(con *console) error {
 // page returns what to ask, and whether that is this machine's own server.
 func (h *healthCommand) page() (page string, own bool, err error) {
 	if h.URL == "" {
-		s, err := h.load()
+		s, err := h.addresses()
 		if err != nil {
 			return "", true, err
 		}
@@ -59,6 +60,24 @@ func (h *healthCommand) page() (page string, own bool, err error) {
 		u.Path = "/readyz"
 	}
 	return u.String(), false, nil
+}
+
+// addresses returns settings of which the server's addresses count. What else is wrong
+// there was written since the server began, and must not have it restarted.
+func (f *configFlag) addresses() (*settings, error) {
+	overlay, err := f.overlay()
+	if err != nil {
+		return nil, err
+	}
+	s := defaultSettings()
+	var problems config.Problems
+	_, err = config.Load(f.options(s, overlay))
+	if errors.As(err, &problems) && !slices.ContainsFunc(problems, func(p *config.Problem) bool {
+		return p.Key == "http.listen" || p.Key == "http.tls_listen"
+	}) {
+		err = nil
+	}
+	return s, err
 }
 
 // askHealth fails unless the page answers 200. The certificate of this machine's own

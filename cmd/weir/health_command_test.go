@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -72,6 +73,20 @@ func TestHealth(t *testing.T) {
 	}
 	if out, err := runHealth(t, "https://"+secure); exitStatus(err) != 1 {
 		t.Errorf("a certificate that nobody trusts: %q, %v", out, err)
+	}
+}
+
+// TestHealthDespiteMistakes: what was written into the configuration since the server
+// began says nothing about the server: it must not be taken for ill and restarted.
+func TestHealthDespiteMistakes(t *testing.T) {
+	t.Chdir(t.TempDir())
+	s := startServer(t, nil)
+	t.Setenv("WEIR_HTTP_LISTEN", s.http.Addr().String())
+	for _, text := range []string{"rtmp: {lisen: off}", "rtmp: {listen: [}", "http: {max_connections: 0}"} {
+		must(t, os.WriteFile(defaultFile, []byte(text), 0o600))
+		if out, err := runHealth(t); err != nil || out != "ready\n" {
+			t.Errorf("%s: %q, %v", text, out, err)
+		}
 	}
 }
 

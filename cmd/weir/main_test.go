@@ -24,6 +24,10 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	if os.Getenv(asProgram) != "" {
+		main()
+		return
+	}
 	flag.Parse()
 	// What runs in parallel here waits for clocks and sockets rather than computes.
 	if err := flag.Set("test.parallel", "24"); err != nil {
@@ -31,6 +35,9 @@ func TestMain(m *testing.M) {
 	}
 	goleak.VerifyTestMain(m)
 }
+
+// asProgram makes the test binary the program itself, if the environment has it.
+const asProgram = "TEST_AS_PROGRAM"
 
 // patience bounds waits that end soon unless something is broken.
 const patience = 30 * time.Second

@@ -29,12 +29,19 @@ func (rtmpSource) Send(ctx context.Context, rawURL string, _ *av.Layout, o relay
 	if err != nil {
 		return nil, withReason(err)
 	}
-	return &rtmpTarget{PublishClient: c}, nil
+	return &rtmpTarget{tagWriter: c}, nil
+}
+
+// tagWriter is what an rtmpTarget needs of rtmp.PublishClient.
+type tagWriter interface {
+	WriteTag(t flv.TagType, timestamp uint32, body []byte) error
+	WriteParts(t flv.TagType, timestamp uint32, parts ...[]byte) error
+	Close() error
 }
 
 // rtmpTarget writes frames as RTMP messages, the first of which has the time 0.
 type rtmpTarget struct {
-	*rtmp.PublishClient
+	tagWriter
 	layout *av.Layout              // that the server knows; nil before the first frame
 	zero   int64                   // time of the first frame
 	head   [flv.MaxHeaderSize]byte // memory for what comes before a payload
@@ -44,6 +51,9 @@ type rtmpTarget struct {
 func (t *rtmpTarget) Write(f *av.Frame, l *av.Layout) (int, error) {
 	if t.layout == nil {
 		t.zero = f.DTS
+	}
+	if f.DTS < t.zero { // sound from before the first picture: RTMP has no time before 0
+		return 0, nil
 	}
 	moved := *f // what is shared is not changed
 	moved.DTS, moved.PTS = f.DTS-t.zero, f.PTS-t.zero

@@ -34,7 +34,9 @@ type configuration struct {
 	mu      sync.Mutex
 	restart []string // keys that have other values since, which count after a restart
 	etag    string   // another one after each change
-	running bool     // the server has started and does not stop
+
+	gate    sync.Mutex // taken under mu to put a change in force, and not to read files
+	running bool       // the server has started and does not stop; guarded by gate
 }
 
 var _ api.Configuration = (*configuration)(nil)
@@ -69,11 +71,11 @@ func (c *configuration) collectors() []prometheus.Collector {
 // that is being changed, for files and a slow disk: every request asks it.
 func (c *configuration) current() *settings { return c.inForce.Load() }
 
-// allow says whether changes may be made. It waits for the end of one that is being
-// made.
+// allow says whether changes may be made. It waits for one that is being put in force,
+// not for one that is being read.
 func (c *configuration) allow(running bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
+	c.gate.Lock()
+	defer c.gate.Unlock()
 	c.running = running
 }
 
@@ -216,9 +218,6 @@ func overlayPath(dir string) string { return filepath.Join(dir, "overlay.yaml") 
 // load reads everything anew and puts in force what can be. Keep, if there is one, is
 // asked at last; with an error nothing changes. The caller holds the lock.
 func (c *configuration) load(overlay config.Overlay, keep func(config.Change) error) (change config.Change, err error) {
-	if !c.running {
-		return change, errors.New("the server starts or stops")
-	}
 	before := c.current()
 	next, err := before.source.read(overlay)
 	if err != nil {
@@ -229,6 +228,11 @@ func (c *configuration) load(overlay config.Overlay, keep func(config.Change) er
 	apply, err := c.app.prepare(next, change)
 	if err != nil {
 		return change, err
+	}
+	c.gate.Lock()
+	defer c.gate.Unlock()
+	if !c.running {
+		return change, errors.New("the server starts or stops")
 	}
 	if keep != nil {
 		if err := keep(change); err != nil {

@@ -52,6 +52,9 @@ func run(con *console, flag configFlag, beside func(ctx context.Context, a *app)
 	again := make(chan os.Signal, 1)
 	signal.Notify(again, syscall.SIGHUP)
 	defer signal.Stop(again)
+	// Nobody takes these, but a program that asks for none ends when it writes to a
+	// pipe that nobody reads any more: what collects the log may end, streams must not.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 	a, err := newApp(s, log)
 	if err != nil {
 		return err
@@ -68,15 +71,10 @@ func run(con *console, flag configFlag, beside func(ctx context.Context, a *app)
 			}
 		}
 	}()
-	for waiting := true; waiting; {
-		select {
-		case <-again:
-			_, _ = a.configuration.Reload("SIGHUP") // it logs errors
-		case <-ctx.Done():
-			waiting = false
-		case err = <-failed:
-			waiting = false
-		}
+	go a.reloadAt(ctx, again) // which may take long, or for ever, where files come by a network
+	select {
+	case <-ctx.Done():
+	case err = <-failed:
 	}
 	stop() // a second signal ends the program at once
 	timeout := a.configuration.current().shutdown.Timeout
@@ -87,6 +85,18 @@ func run(con *console, flag configFlag, beside func(ctx context.Context, a *app)
 		log.Info("stopped")
 	}
 	return err
+}
+
+// reloadAt reads the configuration again at each signal, until ctx ends.
+func (a *app) reloadAt(ctx context.Context, signals <-chan os.Signal) {
+	for {
+		select {
+		case <-signals:
+			_, _ = a.configuration.Reload("SIGHUP") // it logs errors
+		case <-ctx.Done():
+			return
+		}
+	}
 }
 
 func newLogger(w io.Writer, s logSettings, shown *slog.LevelVar) (*slog.Logger, error) {
@@ -101,6 +111,10 @@ func newLogger(w io.Writer, s logSettings, shown *slog.LevelVar) (*slog.Logger, 
 	}
 	return slog.New(slog.NewTextHandler(w, options)), nil
 }
+
+// cutOffTime is what services have to cut off connections and to complete files when
+// sessions have used up all the time there is.
+const cutOffTime = time.Second
 
 // close ends everything in the order in which nothing is lost: nobody comes in
 // any more, sessions say goodbye, then what carried them goes.
@@ -117,11 +131,17 @@ func (a *app) close(timeout config.Duration) error {
 	httpDone := make(chan error, 1)
 	go func() { httpDone <- a.http.Shutdown(ctx) }()
 	errs := []error{a.sessions.Shutdown(ctx)}
+	rest := ctx
+	if ctx.Err() != nil {
+		late, cancel := context.WithTimeout(context.Background(), cutOffTime)
+		defer cancel()
+		rest = late
+	}
 	for _, s := range a.services {
-		errs = append(errs, s.Close(ctx))
+		errs = append(errs, s.Close(rest))
 	}
 	a.bus.Close(reason.Shutdown)
-	a.events.end(ctx) // also of HTTP clients that read them
+	a.events.end(rest) // also of HTTP clients that read them
 	errs = append(errs, <-httpDone)
 	a.finish()
 	if err := errors.Join(errs...); err != nil {

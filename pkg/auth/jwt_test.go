@@ -8,6 +8,7 @@ import (
 	"crypto/x509"
 	"encoding/json"
 	"encoding/pem"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -176,6 +177,41 @@ func TestKeySet(t *testing.T) {
 	set.Store(nil)
 	now.pass(keysFresh + 1)
 	want("an outage", "b", "", 5)
+}
+
+// TestKeySetReading: keys of kinds that are not known do not count (RFC 7517, 5), and
+// what is no set takes the place of none.
+func TestKeySetReading(t *testing.T) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	known, err := json.Marshal(jose.JSONWebKey{Key: &key.PublicKey, KeyID: "a"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var answer atomic.Value
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(w, answer.Load().(string))
+	}))
+	defer server.Close()
+	now := &clock{start}
+	set := newKeySet(server.URL, slog.New(slog.DiscardHandler), now.now)
+	for _, step := range []struct {
+		answer string
+		keys   int
+	}{
+		{`{"keys": [{"kty": "AKP", "alg": "ML-DSA-44", "pub": "AA"}, {"kty": "EC", "crv": "secp256k1", "x": "AA", "y": "AA"}, 7, ` + string(known) + `]}`, 1},
+		{`{"error": "maintenance"}`, 1},
+		{`null`, 1},
+		{`{"keys": []}`, 0},
+	} {
+		answer.Store(step.answer)
+		now.pass(keysFresh + 1)
+		if found, err := set.find(t.Context(), "a"); err != nil || len(found) != step.keys {
+			t.Errorf("after %s there are %d keys, %v, want %d", step.answer, len(found), err, step.keys)
+		}
+	}
 }
 
 // TestKeySetLooking: while somebody looks for new keys, those that are known serve.

@@ -114,12 +114,33 @@ func (s *keySet) fetch(ctx context.Context) error {
 	if response.StatusCode != http.StatusOK {
 		return fmt.Errorf("answered %s", response.Status)
 	}
-	var set jose.JSONWebKeySet
-	if err := json.NewDecoder(io.LimitReader(response.Body, maxKeySet)).Decode(&set); err != nil {
+	keys, err := readKeys(io.LimitReader(response.Body, maxKeySet))
+	if err != nil {
 		return fmt.Errorf("answered no set of keys: %w", err)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.keys, s.fetched = set.Keys, s.now()
+	s.keys, s.fetched = keys, s.now()
 	return nil
+}
+
+// readKeys returns the keys of a set that are of a known kind: others do not count (RFC
+// 7517, 5).
+func readKeys(r io.Reader) (keys []jose.JSONWebKey, err error) {
+	var set struct {
+		Keys []json.RawMessage `json:"keys"`
+	}
+	if err := json.NewDecoder(r).Decode(&set); err != nil {
+		return nil, err
+	}
+	if set.Keys == nil {
+		return nil, errors.New(`it lacks "keys"`)
+	}
+	for _, text := range set.Keys {
+		var key jose.JSONWebKey
+		if json.Unmarshal(text, &key) == nil {
+			keys = append(keys, key)
+		}
+	}
+	return keys, nil
 }

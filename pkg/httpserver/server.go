@@ -147,7 +147,7 @@ func (s *Server) listen(key string, address config.Listen) (*listen.Limited, err
 }
 
 func (s *Server) serve(l net.Listener, run func(net.Listener) error) {
-	if err := run(l); !errors.Is(err, http.ErrServerClosed) {
+	if err := run(patient{l, s.log}); !errors.Is(err, http.ErrServerClosed) {
 		s.log.Error("http listener failed", slog.String("address", l.Addr().String()), slog.String("error", err.Error()))
 	}
 }

@@ -41,6 +41,9 @@ func (s *Session) renew() {
 	r.mu.Lock()
 	ask := s.grant.Renew
 	r.mu.Unlock()
+	if ask == nil {
+		return // it lasts, since somebody else has asked meanwhile
+	}
 	ctx, cancel := context.WithTimeout(r.life, renewTimeout)
 	defer cancel()
 	g, err := ask(ctx)

@@ -86,3 +86,22 @@ func TestLeaseAfterClose(t *testing.T) {
 		time.Sleep(time.Hour)
 	})
 }
+
+// A session whose leave lasts by now is not asked about by who listed it before.
+func TestLeaseLasts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := NewRegistry(Options{})
+		info := Info{Protocol: "rtmp", Action: Play, Stream: "live/a"}
+		info.Admit(auth.Grant{Expires: time.Now().Add(time.Minute), Renew: func(context.Context) (auth.Grant, error) {
+			return auth.Grant{User: "ann"}, nil
+		}})
+		s, err := r.Open(info, func(why reason.Reason) { t.Errorf("killed because of %s", why) })
+		if err != nil {
+			t.Fatal(err)
+		}
+		listed := &recheck{registry: r, due: []*Session{s}}
+		time.Sleep(2 * time.Minute)
+		listed.run()
+		s.Close(reason.ClientClosed, nil)
+	})
+}
