@@ -104,7 +104,7 @@ func TestCodesAreDocumented(t *testing.T) {
 			text, ok = known[e.Name]
 		case *ast.SelectorExpr:
 			if e.Sel.Name == "Code" { // of a ConfigError
-				for _, code := range []string{InvalidConfig, NeedsRestart, SetByEnvironment, PreconditionFailed, RuleNotFound, RuleExists, RuleFromFile} {
+				for _, code := range []string{InvalidConfig, NeedsRestart, SetByEnvironment, PreconditionFailed, NotReady, RuleNotFound, RuleExists, RuleFromFile} {
 					written[code] = true
 				}
 				continue

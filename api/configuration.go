@@ -36,6 +36,7 @@ const (
 	SetByEnvironment     = "set_by_environment"
 	PreconditionFailed   = "precondition_failed"
 	PreconditionRequired = "precondition_required"
+	NotReady             = "not_ready" // the server starts or stops
 )
 
 // ConfigError is why the configuration stays as it was.
@@ -59,6 +60,8 @@ func (e *ConfigError) status() int {
 		return http.StatusNotFound
 	case PreconditionFailed:
 		return http.StatusPreconditionFailed
+	case NotReady:
+		return http.StatusServiceUnavailable
 	}
 	return http.StatusBadRequest
 }

@@ -117,6 +117,7 @@ func TestChangeConfig(t *testing.T) {
 	for want, err := range map[int]error{
 		http.StatusConflict:            &ConfigError{Code: NeedsRestart, Field: "hls.window", Err: errors.New("by a restart only")},
 		http.StatusBadRequest:          &ConfigError{Code: InvalidConfig, Field: "hls.window", Err: errors.New("too few")},
+		http.StatusServiceUnavailable:  &ConfigError{Code: NotReady, Field: "hls.window", Err: errors.New("stops")},
 		http.StatusInternalServerError: errors.New("the disk is full of secrets"),
 	} {
 		f.err = err

@@ -232,7 +232,7 @@ func (c *configuration) load(overlay config.Overlay, keep func(config.Change) er
 	c.gate.Lock()
 	defer c.gate.Unlock()
 	if !c.running {
-		return change, errors.New("the server starts or stops")
+		return change, &api.ConfigError{Code: api.NotReady, Err: errors.New("the server starts or stops")}
 	}
 	if keep != nil {
 		if err := keep(change); err != nil {
@@ -261,9 +261,14 @@ func (c *configuration) tell(by string, change config.Change) {
 	c.app.events.hub.Publish(event.ServerReloaded, "", "", api.DescribeChange(change))
 }
 
-// invalid is the error about a configuration that cannot be read or used.
+// invalid is the error about a configuration that cannot be read or used, unless err says
+// already what is wrong.
 func invalid(err error) error {
-	refused := &api.ConfigError{Code: api.InvalidConfig, Err: err}
+	var refused *api.ConfigError
+	if errors.As(err, &refused) {
+		return err
+	}
+	refused = &api.ConfigError{Code: api.InvalidConfig, Err: err}
 	var problems config.Problems
 	if errors.As(err, &problems) {
 		refused.Field = problems[0].Field()

@@ -250,6 +250,27 @@ func TestChange(t *testing.T) {
 	}
 }
 
+// TestChangeWhileNotReady: who asks for a change while the server starts or stops is told
+// so, not that something is wrong with it.
+func TestChangeWhileNotReady(t *testing.T) {
+	s := startConfigured(t, "")
+	s.configuration.allow(false)
+	for _, q := range []struct{ method, path, body string }{
+		{"POST", "/config/reload", ""},
+		{"PATCH", "/config", `{"changes": {"hls.window": "8"}}`},
+		{"POST", "/pulls", `{"stream": "cam/9", "sources": ["rtsp://10.0.0.9/main"]}`},
+	} {
+		answer, text := s.ask(t, q.method, q.path, "*", q.body)
+		if answer.StatusCode != http.StatusServiceUnavailable || !strings.Contains(text, `"code":"not_ready"`) {
+			t.Errorf("%s %s: %d %s", q.method, q.path, answer.StatusCode, text)
+		}
+	}
+	s.configuration.allow(true)
+	if answer, text := s.ask(t, "POST", "/config/reload", "", ""); answer.StatusCode != http.StatusOK {
+		t.Errorf("%d %s", answer.StatusCode, text)
+	}
+}
+
 // TestChangesAtOnce: of two who read the same, one is refused.
 func TestChangesAtOnce(t *testing.T) {
 	s := startConfigured(t, "")

@@ -118,8 +118,8 @@ func TestFullChromiumPages(t *testing.T) {
 		refuses bool // the server answers with errors, which Chromium complains about
 		do      func(*testing.T, *browser, *server)
 	}{
-		{"pages", false, walkPages}, {"keyboard", false, useKeyboard}, {"relays", true, changeRelays}, {"kick", true, kickSession}, {"release", false, releasePublisher},
-		{"events", false, pauseEvents}, {"configuration", true, changeConfiguration}, {"trouble", true, showTrouble}, {"login", true, logIn},
+		{"pages", false, walkPages}, {"keyboard", false, useKeyboard}, {"relays", true, changeRelays}, {"kick", false, kickSession}, {"release", false, releasePublisher},
+		{"events", false, pauseEvents}, {"configuration", true, changeConfiguration}, {"secret", false, keepSecret}, {"trouble", true, showTrouble}, {"login", true, logIn},
 	}
 	for _, step := range steps {
 		ok := t.Run(step.name, func(t *testing.T) {
@@ -427,8 +427,38 @@ func changeConfiguration(t *testing.T, b *browser, s *server) {
 		b.eventually(t, 10*time.Second, "the value is the file's", shows(reload.value))
 	}
 	b.choose(t, "[name=log]", "warn")
-	b.eventually(t, 10*time.Second, "the log has less", `fetch("/api/v1/log").then((res) => res.json()).then(({level}) => level === "warn")`)
+	eventually(t, 10*time.Second, "the log has less", func() bool {
+		return mustEval(t, b, `fetch("/api/v1/log").then((res) => res.json()).then(({level}) => level)`) == "warn"
+	})
 	b.choose(t, "[name=log]", "debug")
+}
+
+// keepSecret saves a secret without typing, which leaves it, and empties it.
+func keepSecret(t *testing.T, b *browser, _ *server) {
+	const key = `[data-key="hooks.secret"]`
+	edit := func() {
+		t.Helper()
+		b.follow(t, key+" button", `document.activeElement.matches('`+key+` [name=value]')`)
+	}
+	expect := func(what, shown, value string) {
+		t.Helper()
+		b.eventually(t, 10*time.Second, what, `!document.querySelector('`+key+` .editor') && document.querySelector('`+key+` .value').innerText === "`+shown+`"`)
+		if got := mustEval(t, b, `fetch("/api/v1/config/keys").then((res) => res.json()).then(({keys}) => keys.find((k) => k.key === "hooks.secret").value)`); got != value {
+			t.Errorf("%s: the server has %s", what, got)
+		}
+	}
+	b.enter(t, ".filter [name=key]", "hooks.secret")
+	b.eventually(t, 5*time.Second, "the key is there", `document.querySelector('`+key+`')`)
+	edit()
+	b.enter(t, key+" [name=value]", "planted")
+	b.press(t)
+	expect("there is a secret", "hidden", `"***"`)
+	edit()
+	b.press(t)
+	expect("it stays", "hidden", `"***"`)
+	edit()
+	b.follow(t, key+" .empty", `!document.querySelector('`+key+` .editor')`)
+	expect("it is gone", "empty", `""`)
 }
 
 // changeRelays adds, stops, starts and removes what is fetched and what is sent on;

@@ -1,7 +1,7 @@
 import { Fragment } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { ApiError, type Api } from "./api";
-import { isLong, plain, yaml } from "./config-model";
+import { begun, changed, hidden, isLong, plain } from "./config-model";
 import type { ConfigKey } from "./control";
 import { w } from "./i18n/language";
 import { useToast } from "./toast";
@@ -75,13 +75,17 @@ function Items({ items }: { items: ConfigKey[] }) {
 
 function Value({ text, secret }: { text: string; secret: boolean }) {
   const words = w().config;
-  if (secret && !text.includes("\n")) return <span class="value aside">{text ? words.hidden : words.empty}</span>;
+  if (secret && text.includes(hidden) && !text.includes("\n")) return <span class="value aside">{words.hidden}</span>;
   if (!text) return <span class="value aside">{words.empty}</span>;
   return text.includes("\n") ? <pre class="value">{text}</pre> : <code class="value">{text}</code>;
 }
 
+// Browsers do not put what they keep for another place here: it would be saved unseen.
+const unseen = { type: "password", autocomplete: "new-password" } as const;
+
 function Editor({ api, etag, configKey: k, onChange, onDone }: ConfigKeyProps & { onDone: () => void }) {
-  const [text, setText] = useState(k.type === "secret" ? "" : plain(k, k.value));
+  const [from] = useState(begun(k));
+  const [text, setText] = useState(from);
   const [error, setError] = useState("");
   const [busy, setBusy] = useState(false);
   // What the values were when the user began, so that a change of somebody else is not lost unseen.
@@ -105,6 +109,13 @@ function Editor({ api, etag, configKey: k, onChange, onDone }: ConfigKeyProps & 
     onChange();
   };
 
+  const save = () => {
+    const value = changed(k, from, text);
+    if (value !== undefined) return void change(value);
+    tell(words.nothing);
+    onDone();
+  };
+
   const why = async (err: unknown): Promise<string> => {
     if (!(err instanceof ApiError)) return w().trouble.unreachable;
     if (err.status !== 412) return err.message;
@@ -115,6 +126,7 @@ function Editor({ api, etag, configKey: k, onChange, onDone }: ConfigKeyProps & 
     return now === undefined || now === k.value ? words.meanwhileElse : words.meanwhile(plain(k, now) || words.empty);
   };
 
+  const isKept = k.type === "secret" && plain(k, k.value) !== "";
   const field = {
     name: "value",
     value: text,
@@ -128,7 +140,7 @@ function Editor({ api, etag, configKey: k, onChange, onDone }: ConfigKeyProps & 
       class="editor"
       onSubmit={(e) => {
         e.preventDefault();
-        void change(yaml(k, text));
+        save();
       }}
       onKeyDown={(e) => e.key === "Escape" && onDone()}
     >
@@ -140,13 +152,18 @@ function Editor({ api, etag, configKey: k, onChange, onDone }: ConfigKeyProps & 
       ) : isLong(k) ? (
         <textarea {...field} spellcheck={false} rows={Math.min(16, text.split("\n").length + 1)} />
       ) : (
-        <input {...field} {...(k.type === "secret" ? { type: "password" } : { type: "text" })} autocomplete="off" autocapitalize="none" spellcheck={false} />
+        <input {...field} {...(k.type === "secret" ? unseen : { type: "text", autocomplete: "off" })} placeholder={isKept ? words.kept : ""} autocapitalize="none" spellcheck={false} />
       )}
-      {k.type !== "secret" && k.value.includes("***") && <p class="aside">{words.typeSecrets}</p>}
+      {k.type !== "secret" && k.value.includes(hidden) && <p class="aside">{words.typeSecrets}</p>}
       <span class="buttons">
         <button type="submit" class="primary" disabled={busy}>
           {busy ? words.saving : words.save}
         </button>
+        {isKept && (
+          <button type="button" class="plain empty" disabled={busy} onClick={() => change('""')}>
+            {words.makeEmpty}
+          </button>
+        )}
         {k.overlay && (
           <button type="button" class="plain" disabled={busy} onClick={() => change(null)}>
             {words.reset}

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { changeText, isLong, plain, sections, yaml } from "./config-model";
+import { begun, changed, changeText, isLong, plain, sections, yaml } from "./config-model";
 import type { ConfigKey } from "./control";
 
 const key = (name: string, more: Partial<ConfigKey> = {}): ConfigKey => ({
@@ -48,6 +48,26 @@ describe("texts", () => {
     expect(yaml(k, typed)).toBe(sent);
   });
   it("of YAML that is no JSON stay as they are", () => expect(plain(key("a"), '"\\x41"')).toBe('"\\x41"'));
+});
+
+describe("what is saved", () => {
+  const save = (type: ConfigKey["type"], value: string, typed?: string) => {
+    const k = key("a.b", { type, value });
+    return changed(k, begun(k), typed ?? begun(k));
+  };
+  it.each([
+    ["secret", '"***"'],
+    ["secret", '""'],
+    ["list", '["***"]'],
+    ["groups", "- password: '***'\n"],
+    ["text", '"https://***@example.org/"'],
+  ] as const)("is nothing if a %s is untouched: %s", (type, value) => expect(save(type, value)).toBeUndefined());
+  it.each([
+    ["secret", '"***"', "new", '"new"'],
+    ["list", '["***"]', "[new]", "[new]"],
+    ["text", '"info"', undefined, '"info"'],
+    ["text", '"info"', "", '""'],
+  ] as const)("of a %s is what was typed: %s", (type, value, typed, sent) => expect(save(type, value, typed)).toBe(sent));
 });
 
 it("groups take several lines", () => {

@@ -30,6 +30,9 @@ export function sections(keys: ConfigKey[], search: string, show: Show): Section
 // Of these a value is one text, which people type without YAML's quotes.
 const texts: KeyType[] = ["text", "secret", "address", "duration", "size"];
 
+/** Stands in the place of what is not shown. */
+export const hidden = "***";
+
 /** A value of a key as people read it, and type it. */
 export function plain({ type }: ConfigKey, value: string): string {
   if (!texts.includes(type) || !value.startsWith('"')) return value;
@@ -44,6 +47,17 @@ export function plain({ type }: ConfigKey, value: string): string {
 /** What people have typed as weir.yaml has it. */
 export function yaml({ type }: ConfigKey, typed: string): string {
   return texts.includes(type) ? JSON.stringify(typed) : typed;
+}
+
+/** What the form of a key begins with: of a secret nothing, for nobody is shown it. */
+export function begun(k: ConfigKey): string {
+  return k.type === "secret" ? "" : plain(k, k.value);
+}
+
+/** What a key is set to by who began with `from` and has `typed` now; undefined if it stays, for what is hidden cannot be sent back. */
+export function changed(k: ConfigKey, from: string, typed: string): string | undefined {
+  const hides = k.type === "secret" || from.includes(hidden);
+  return hides && typed === from ? undefined : yaml(k, typed);
 }
 
 /** Keys whose value takes several lines, or may. */

@@ -1,35 +1,31 @@
 import type { ComponentChildren } from "preact";
 import { useCallback } from "preact/hooks";
-import { isMissing, type Api } from "./api";
-import type { Ended, Moment, Session } from "./control";
+import type { Api } from "./api";
+import type { Session } from "./control";
 import { Dialog } from "./dialog";
 import { bytes, clock, delay, number, protocol } from "./format";
 import { w } from "./i18n/language";
 import { ProtocolChip, StateMark, StreamLink } from "./marks";
 import { Moments } from "./moments";
 import { usePoll } from "./poll";
+import { findSession, isOver, type SessionDetails } from "./session-model";
 import { nameOf, rateOf, Reason } from "./session-table";
 import { Loading, troubleText } from "./status";
 
 const intervalMs = 2000;
 
-interface Details {
-  session: Session;
-  timeline: Moment[] | undefined;
-  /** Null while it runs. */
-  end: Ended | null;
-}
-
-interface SessionDetailsProps {
+interface SessionDialogProps {
   api: Api;
   id: string;
+  /** Whether it is known to have ended. */
+  ended: boolean;
   onKick: (session: Session) => void;
   onClose: () => void;
 }
 
 /** A dialog with all that is known of a session, whether it runs or has ended. */
-export function SessionDetails({ api, id, onKick, onClose }: SessionDetailsProps) {
-  const { data, error } = usePoll(useCallback((signal) => find(api, id, signal), [api, id]), intervalMs);
+export function SessionDialog({ api, id, ended, onKick, onClose }: SessionDialogProps) {
+  const { data, error } = usePoll(useCallback((signal) => findSession(api, id, ended, signal), [api, id, ended]), intervalMs, isOver);
   const words = w().session;
   return (
     <Dialog class="details" title={words.title(id)} onClose={onClose}>
@@ -48,19 +44,7 @@ export function SessionDetails({ api, id, onKick, onClose }: SessionDetailsProps
   );
 }
 
-/** A session that runs, else one that has ended, else null. */
-async function find(api: Api, id: string, signal: AbortSignal): Promise<Details | null> {
-  try {
-    const session = await api.session(id, signal);
-    return { session, timeline: session.timeline, end: null };
-  } catch (err) {
-    if (!isMissing(err)) throw err;
-  }
-  const end = (await api.ended({}, signal)).find((e) => e.session.id === id);
-  return end ? { session: end.session, timeline: end.timeline ?? end.session.timeline, end } : null;
-}
-
-function Facts({ session: s, timeline, end }: Details) {
+function Facts({ session: s, timeline, end }: SessionDetails) {
   const words = w().session;
   const net = s.network;
   return (

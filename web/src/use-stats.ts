@@ -9,7 +9,6 @@ const intervalMs = 2000;
 /** The server's figures of the last ten minutes, first all, then what is new; null if the server keeps none. */
 export function useStats(api: Api): Polled<Sample[] | null> {
   const kept = useRef<Sample[]>([]);
-  const missing = useRef(false);
   const load = useCallback(
     async (signal: AbortSignal) => {
       try {
@@ -17,12 +16,11 @@ export function useStats(api: Api): Polled<Sample[] | null> {
         kept.current = merge(kept.current, samples, now);
         return kept.current;
       } catch (err) {
-        missing.current = isMissing(err);
-        if (missing.current) return null;
+        if (isMissing(err)) return null;
         throw err;
       }
     },
     [api],
   );
-  return usePoll(load, missing.current ? Infinity : intervalMs);
+  return usePoll(load, intervalMs, (figures) => figures === null);
 }

@@ -391,6 +391,8 @@ export const en = {
     restartHint: "Changes when weir starts again.",
     empty: "empty",
     hidden: "hidden",
+    kept: "unchanged",
+    makeEmpty: "Empty it",
     items: "Keys of each element",
     typeSecrets: "What is hidden (***) must be typed anew.",
     edit: (key: string) => `Change ${key}`,

@@ -391,6 +391,8 @@ export const zh: Words = {
     restartHint: "重启 weir 后生效。",
     empty: "空",
     hidden: "已隐藏",
+    kept: "保持不变",
+    makeEmpty: "清空",
     items: "每个元素的配置项",
     typeSecrets: "被隐藏的内容（***）须重新输入。",
     edit: (key) => `更改 ${key}`,

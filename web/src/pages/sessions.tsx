@@ -5,7 +5,7 @@ import { protocol } from "../format";
 import { w } from "../i18n/language";
 import { useKick } from "../kick";
 import { usePoll, type Polled } from "../poll";
-import { SessionDetails } from "../session-details";
+import { SessionDialog } from "../session-details";
 import { isFiltered, viewFrom, viewHref, type SessionView } from "../session-filter";
 import { EndedTable, SessionTable } from "../session-table";
 import { Loading, Trouble } from "../status";
@@ -43,7 +43,7 @@ export function SessionsPage({ api, search, go }: SessionsPageProps) {
       ) : (
         <RunningSessions api={api} view={view} hrefOf={hrefOf} onKick={kick.ask} />
       )}
-      {view.id && <SessionDetails key={view.id} api={api} id={view.id} onKick={kick.ask} onClose={() => change({ id: "" })} />}
+      {view.id && <SessionDialog key={view.id} api={api} id={view.id} ended={view.ended} onKick={kick.ask} onClose={() => change({ id: "" })} />}
       {kick.dialog}
     </div>
   );

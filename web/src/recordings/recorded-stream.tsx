@@ -1,4 +1,4 @@
-import { useCallback, useEffect, useRef, useState } from "preact/hooks";
+import { useCallback, useEffect, useMemo, useRef, useState } from "preact/hooks";
 import type { Api, Stream } from "../api";
 import { clock, duration } from "../format";
 import { say, w } from "../i18n/language";
@@ -6,6 +6,7 @@ import { usePoll } from "../poll";
 import { pageHref, recordingsHref, streamHref } from "../route";
 import { Trouble } from "../status";
 import { Files } from "./files";
+import { KnownFiles } from "./known-files";
 import type { Kept, Recorded, Recorder, Span } from "./model";
 import { Amount, RecorderMark, Switch, useSwitch } from "./recorders";
 import { around, pan, spans, within, zoom } from "./scale";
@@ -59,7 +60,7 @@ function KeptStream({ api, kept, recorder, now, at: begin, go, onChange }: KeptS
   // Null until somebody chooses: then it goes with the time.
   const [chosen, setChosen] = useState<Span | null>(() => (Date.parse(begin) ? around(Date.parse(begin), spans[1]!, bounds) : null));
   const span = chosen ?? within({ from: bounds.to - spans[1]!, to: bounds.to }, bounds);
-  const { files, error, reload } = useFiles(api, stream, span);
+  const { files, error, reload } = useFiles(api, kept, now, span);
   const words = w().recordings;
 
   useEffect(() => {
@@ -106,10 +107,14 @@ function KeptStream({ api, kept, recorder, now, at: begin, go, onChange }: KeptS
 }
 
 /** The files of a span, once it has rested; those of the one before until then. */
-function useFiles(api: Api, stream: string, span: Span) {
+function useFiles(api: Api, kept: Kept, now: number, span: Span) {
+  const { stream } = kept;
   const [turn, setTurn] = useState(0);
+  const known = useMemo(() => new KnownFiles((part, signal) => api.recordings(stream, part, mostFiles, signal)), [api, stream, turn]);
+  const newest = useRef({ kept, now });
+  newest.current = { kept, now };
   const rested = useRested(span);
-  const load = useCallback((signal: AbortSignal) => api.recordings(stream, rested, mostFiles, signal), [api, stream, rested.from, rested.to, turn]);
+  const load = useCallback((signal: AbortSignal) => known.load(rested, newest.current.kept, newest.current.now, signal), [known, rested.from, rested.to]);
   const { data: files, error } = usePoll(load, filesMs);
   return { files, error, reload: () => setTurn((t) => t + 1) };
 }
