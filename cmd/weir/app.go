@@ -119,6 +119,7 @@ func (a *app) start(s *settings) error {
 	})
 	a.registry.MustRegister(a.events.hooks.Collectors()...)
 	a.registry.MustRegister(a.configuration.collectors()...)
+	a.registry.MustRegister(a.tls)
 	host := &plugin.Host{
 		Log: a.log, Bus: a.bus, Delivery: a.delivery, Sessions: a.sessions, Auth: counted, HTTP: a.http, Metrics: a.registry, TLS: a.tls,
 		Data: s.data.Dir,

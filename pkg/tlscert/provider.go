@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
+	"sync"
 
 	"github.com/weirmedia/weir/pkg/tlsfile"
 )
@@ -26,14 +27,20 @@ type Provider struct {
 	log    *slog.Logger
 	own    *selfSigned // nil unless the certificate is self-signed
 	acme   *authority  // nil unless certificates come by ACME
-	get    func(*tls.ClientHelloInfo) (*tls.Certificate, error)
+	get    getCertificate
+
+	mu    sync.Mutex
+	inUse map[certified]getCertificate
 }
+
+// getCertificate has the form of tls.Config.GetCertificate.
+type getCertificate = func(*tls.ClientHelloInfo) (*tls.Certificate, error)
 
 // New returns the certificates that c names, which was validated and must not be
 // changed any more. Unreadable files, and a folder in which nothing can be
 // written, are errors that start with their key.
 func New(c *Config, o Options) (*Provider, error) {
-	p := &Provider{config: c, log: o.Log}
+	p := &Provider{config: c, log: o.Log, inUse: make(map[certified]getCertificate)}
 	if p.log == nil {
 		p.log = slog.New(slog.DiscardHandler)
 	}
@@ -53,6 +60,12 @@ func New(c *Config, o Options) (*Provider, error) {
 	case len(c.ACMEDomains) > 0:
 		p.acme = newAuthority(c, o.Dir, p.log)
 		p.get = p.acme.Get
+	}
+	for _, domain := range c.ACMEDomains {
+		p.tell(certified{"tls", domain}, p.get)
+	}
+	if p.get != nil && p.acme == nil {
+		p.tell(certified{section: "tls"}, p.get)
 	}
 	return p, nil
 }
@@ -79,6 +92,9 @@ func (p *Provider) Server(l Listener) (*tls.Config, error) {
 			return nil, fmt.Errorf("%s.certificate: %w", l.Section, err)
 		}
 		out.GetCertificate = files.Get
+		if p != nil {
+			p.tell(certified{section: l.Section}, files.Get)
+		}
 		return out, nil
 	}
 	out.GetCertificate = p.get

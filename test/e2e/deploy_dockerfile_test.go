@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -78,11 +79,8 @@ func (b *dockerBuild) step(word, rest string) {
 		s.workdir = path.Join(s.workdir, rest)
 		b.must(os.MkdirAll(b.inside(rest), 0o755))
 	case "ARG":
-		for name, value := range pairs(rest) {
-			if given, ok := b.args[name]; ok {
-				value = given
-			}
-			s.env[name] = value
+		for _, word := range strings.Fields(rest) {
+			b.arg(word)
 		}
 	case "ENV":
 		maps.Copy(s.env, pairs(rest))
@@ -108,6 +106,20 @@ func (b *dockerBuild) step(word, rest string) {
 	default:
 		b.t.Fatalf("the instruction %s is not known here", word)
 	}
+}
+
+// platform is what BuildKit sets by itself, unless ARG has a default, which wins.
+var platform = map[string]string{"TARGETOS": runtime.GOOS, "TARGETARCH": runtime.GOARCH}
+
+// arg declares NAME or NAME=VALUE.
+func (b *dockerBuild) arg(word string) {
+	name, value, hasDefault := strings.Cut(word, "=")
+	if given, ok := b.args[name]; ok {
+		value = given
+	} else if !hasDefault {
+		value = platform[name]
+	}
+	b.stage.env[name] = value
 }
 
 func (b *dockerBuild) must(err error) {
@@ -288,6 +300,29 @@ func TestQuickDockerIgnore(t *testing.T) {
 	} {
 		if ignored(file) != want {
 			t.Errorf("%s: ignored is %t", file, !want)
+		}
+	}
+}
+
+// TestQuickDockerPlatform: the program is built for the platform that is asked for.
+func TestQuickDockerPlatform(t *testing.T) {
+	declared := map[string]bool{}
+	for _, line := range logicalLines(readFile(t, "../../deploy/docker/Dockerfile")) {
+		rest, ok := strings.CutPrefix(line, "ARG ")
+		if !ok {
+			continue
+		}
+		for _, word := range strings.Fields(rest) {
+			name, _, hasDefault := strings.Cut(word, "=")
+			declared[name] = true
+			if platform[name] != "" && hasDefault {
+				t.Errorf("ARG %s: with a default, images for all platforms have the program for that one", word)
+			}
+		}
+	}
+	for name := range platform {
+		if !declared[name] {
+			t.Errorf("%s is not declared, so it is not set", name)
 		}
 	}
 }

@@ -255,7 +255,7 @@ func checkNames(t *testing.T, where, expression, exposed string) {
 func metricDocuments(t *testing.T) string {
 	t.Helper()
 	all := ""
-	for _, name := range []string{"metrics", "rtsp", "webrtc", "hooks", "configuration", "relay", "hls"} {
+	for _, name := range []string{"metrics", "rtsp", "webrtc", "hooks", "configuration", "relay", "hls", "record", "security"} {
 		all += readFile(t, "../../docs/"+name+".md")
 	}
 	return all

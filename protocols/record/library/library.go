@@ -20,6 +20,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/weirmedia/weir/remux/mediafile"
@@ -60,6 +61,7 @@ type Library struct {
 	media   media
 	store   *store
 	metrics metrics
+	free    atomic.Int64 // bytes that can be written, as retention saw it; negative if it cannot tell
 
 	mu      sync.Mutex
 	keep    func(stream string) Keep
@@ -113,6 +115,7 @@ func open(o Options, m media) (*Library, error) {
 	l.setKeep(o.Keep, o.Bytes)
 	l.store = &store{path: o.Index, log: o.Log, rebuilds: l.metrics.rebuilds}
 	l.reconcile(l.store.load())
+	l.measure()
 	l.workers.Go(l.persisting)
 	l.workers.Go(l.retaining)
 	return l, nil

@@ -25,6 +25,7 @@ func newMetrics() metrics {
 var (
 	keptBytesDesc = prometheus.NewDesc("weir_record_kept_bytes", "Bytes of all recordings, with those that are being written.", nil, nil)
 	keptDesc      = prometheus.NewDesc("weir_record_kept", "Recordings, with those that are being written.", nil, nil)
+	freeDesc      = prometheus.NewDesc("weir_record_free_bytes", "Room on the disk of recordings, looked at once a minute.", nil, nil)
 	pendingDesc   = prometheus.NewDesc("weir_record_index_pending", "Changes that the index on disk lacks.", nil, nil)
 )
 
@@ -40,6 +41,7 @@ type collector struct{ library *Library }
 func (c collector) Describe(out chan<- *prometheus.Desc) {
 	out <- keptBytesDesc
 	out <- keptDesc
+	out <- freeDesc
 	out <- pendingDesc
 }
 
@@ -55,5 +57,8 @@ func (c collector) Collect(out chan<- prometheus.Metric) {
 	l.mu.Unlock()
 	out <- prometheus.MustNewConstMetric(keptBytesDesc, prometheus.GaugeValue, float64(l.totalBytes()))
 	out <- prometheus.MustNewConstMetric(keptDesc, prometheus.GaugeValue, float64(segments))
+	if free := l.free.Load(); free >= 0 {
+		out <- prometheus.MustNewConstMetric(freeDesc, prometheus.GaugeValue, float64(free))
+	}
 	out <- prometheus.MustNewConstMetric(pendingDesc, prometheus.GaugeValue, float64(pending))
 }

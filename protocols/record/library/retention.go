@@ -111,12 +111,24 @@ func (l *Library) logFailedRemoval(s Segment, err error) {
 	l.log.Warn("a recording cannot be removed", slog.String("stream", s.Stream), slog.String("file", s.File), slog.Any("error", err))
 }
 
-// retaining removes what is not to be kept until the library is closed.
+// retaining removes what is not to be kept until the library is closed, and looks how
+// much room there is.
 func (l *Library) retaining() {
 	failing := make(map[string]bool)
 	for l.sleep(l.retain, sweepInterval) {
 		failing = l.sweep(time.Now(), failing)
+		l.measure()
 	}
+}
+
+// measure looks how much room there is, for the metrics: whoever asks for them must not
+// wait for a disk that does not answer.
+func (l *Library) measure() {
+	free, err := l.Free()
+	if err != nil {
+		free = -1
+	}
+	l.free.Store(free)
 }
 
 // sweep is one round of retention. What it could not remove it leaves alone, and
