@@ -179,7 +179,7 @@ func (s *Service) refused(t *task) {
 func (s *Service) ended(t *task) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	t.cancel, t.ending = nil, false
+	t.cancel, t.ending, t.recording = nil, false, nil
 	s.active--
 	s.update(t.stream)
 	if s.full {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/weirmedia/weir/pkg/av"
@@ -36,6 +37,7 @@ type recorder struct {
 	leftOut session.LeftOut
 	segment *segment  // nil between segments
 	number  uint64    // of the newest segment
+	tried   bool      // try was called
 	behind  bool      // what is left out is since the newest failure
 	checked time.Time // when all was well last
 	health  health
@@ -54,6 +56,9 @@ func (r *recorder) run(ctx context.Context, ago time.Duration) {
 	defer r.sub.Close()
 	retry := reconnect.Reconnector{MinDelay: minDelay, MaxDelay: maxDelay, Failed: r.pausing}
 	err := retry.Run(ctx, r.try)
+	if !r.tried && !errors.Is(err, errStopping) { // what came before is wanted, however soon it was stopped
+		err = r.try(ctx)
+	}
 	if err == nil {
 		err = context.Cause(ctx) // who stopped it
 	}
@@ -65,6 +70,7 @@ func (r *recorder) run(ctx context.Context, ago time.Duration) {
 // try records until the stream has ended, which is no error, or ctx has, or until
 // something fails.
 func (r *recorder) try(ctx context.Context) error {
+	r.tried = true
 	if err := r.open(); err != nil {
 		r.failed(err, "")
 		return err
@@ -108,13 +114,15 @@ func (r *recorder) kill(why reason.Reason) {
 }
 
 // copy records frame by frame. At the end of ctx and of the stream it completes the
-// segment.
+// segment, with what had arrived by then; if the server stops, with what was read.
 func (r *recorder) copy(ctx context.Context) error {
+	ended := sync.OnceValue(av.Now) // when ctx has
+	defer context.AfterFunc(ctx, func() { ended() })()
 	for {
 		item, err := r.sub.Next(ctx)
-		switch {
-		case ctx.Err() != nil:
-			return r.complete(context.Cause(ctx).Error())
+		switch why := context.Cause(ctx); {
+		case why != nil && (err != nil || errors.Is(why, errStopping) || item.Frame != nil && item.Frame.Arrival > ended()):
+			return r.complete(why.Error())
 		case err != nil:
 			return r.complete(errEnded.Error())
 		}

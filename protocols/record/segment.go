@@ -30,6 +30,9 @@ type segment struct {
 	notedAt, syncedAt time.Time
 }
 
+// maxFLV is how long an FLV file may be: its timestamps are signed, in milliseconds (E.4.1).
+const maxFLV = 24 * 24 * time.Hour
+
 // newSegment makes a file that begins with a frame.
 func newSegment(r *recorder, item bus.Item, o *order) (*segment, error) {
 	now := time.Now()
@@ -85,6 +88,7 @@ func (s *segment) over(item bus.Item, o *order) string {
 			s.tracks = item.Layout.Tracks
 		}
 	}
+	length := time.Duration(item.Frame.DTS - s.begun)
 	switch {
 	case !item.Start:
 		return ""
@@ -92,7 +96,7 @@ func (s *segment) over(item bus.Item, o *order) string {
 		return byLayout
 	case o.format != s.format:
 		return byFormat
-	case o.duration > 0 && item.Frame.DTS-s.begun >= int64(o.duration):
+	case o.duration > 0 && length >= o.duration, s.format == mediafile.FLV && length > maxFLV:
 		return byDuration
 	case o.bytes > 0 && s.writer.Bytes() >= o.bytes:
 		return byBytes

@@ -32,7 +32,7 @@ type task struct {
 	status  Status
 
 	cancel    context.CancelCauseFunc // of the recorder; nil if none runs
-	recording *bus.Stream             // of the recorder: of, or one before that has ended
+	recording *bus.Stream             // of the recorder: of, or one before that has ended; nil without one
 	ending    bool                    // the recorder was told to stop, and completes its file
 }
 
@@ -61,6 +61,7 @@ func (s *Service) update(name string) {
 	case t.cancel != nil && s.drained:
 		t.cancel(errStopping)
 	case t.cancel != nil && !wanted && stream == t.recording:
+		t.ending = true
 		t.cancel(errChanged)
 	case t.cancel != nil: // it goes on, or finds out by itself that the stream has ended
 	case wanted:

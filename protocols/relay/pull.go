@@ -50,12 +50,17 @@ func (p *pull) idleSoon() {
 	p.idle = time.AfterFunc(p.order.closeAfter, p.close)
 }
 
-// wanted undoes idleSoon. The caller locks the service.
-func (p *pull) wanted() {
+// notIdle undoes idleSoon. The caller locks the service.
+func (p *pull) notIdle() {
 	if p.idle != nil {
 		p.idle.Stop()
 		p.idle = nil
 	}
+}
+
+// wanted notes that somebody watches. The caller locks the service.
+func (p *pull) wanted() {
+	p.notIdle()
 	if p.status.State == Failed {
 		p.cancel(nil) // run begins anew
 	}
@@ -66,7 +71,7 @@ func (p *pull) close() {
 	s := p.service
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.viewers[p.name] == 0 {
+	if p.idle != nil && s.viewers[p.name] == 0 {
 		p.cancel(errIdle)
 	}
 }
@@ -87,15 +92,13 @@ func (p *pull) goesOn() bool {
 	s := p.service
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	p.notIdle()
 	order, ok, unfit := s.order(p.name)
 	if ok && !s.drained && (order.mode == Always || s.viewers[p.name] > 0 && !s.live(p.name)) {
 		p.renew()
 		p.order, p.unfit, p.status.Mode = order, unfit, order.mode
 		p.status.State, p.next, p.busy = Connecting, 0, false
 		return true
-	}
-	if p.idle != nil {
-		p.idle.Stop()
 	}
 	p.cancel(nil)
 	delete(s.pulls, p.name)

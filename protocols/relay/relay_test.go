@@ -627,6 +627,29 @@ func TestReconfigure(t *testing.T) {
 	})
 }
 
+// TestAlwaysFromNowOn: what is always fetched from now on does not end because nobody
+// watched it before.
+func TestAlwaysFromNowOn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, cameras("test://a"))
+		r.watch("cam/1")()
+		synctest.Wait()
+		c := New(r.service.config.clients)().(*Config)
+		p, _ := streamname.ParsePattern("cam/1")
+		c.Pulls = []Pull{{Scope: streamname.Scope{Streams: []streamname.Pattern{p}}, Sources: []URL{"test://b"}, Mode: new(Always)}}
+		r.service.Reconfigure(c)
+		synctest.Wait()
+		source := r.now()
+		source.send(0)
+		time.Sleep(6 * time.Second)
+		source.send(6 * time.Second)
+		synctest.Wait()
+		if r.now() != source || r.pull("cam/1").State != Running {
+			t.Errorf("%+v", r.pull("cam/1"))
+		}
+	})
+}
+
 // TestURLsAreHidden: nothing that is printed has credentials or a query.
 func TestURLsAreHidden(t *testing.T) {
 	for given, want := range map[URL]string{

@@ -103,7 +103,7 @@ func (f *tsFile) walk(in input) error {
 			return broken("impossible note at offset %d", at)
 		}
 		if fresh := known == 0 || offsets[known-1] != n.chunk; fresh && (at < f.at || !f.closed) {
-			if known > 0 && (offsets[known-1] < n.chunk || starts[known-1] < n.start) {
+			if known > 0 && offsets[known-1] < n.chunk {
 				return broken("impossible note at offset %d", at)
 			}
 			offsets, starts = append(offsets, n.chunk), append(starts, n.start)
@@ -122,6 +122,9 @@ func (f *tsFile) walk(in input) error {
 	}
 	slices.Reverse(offsets)
 	slices.Reverse(starts)
+	for i := range starts { // a picture that hung may go on before the sound at which viewers began meanwhile
+		starts[i] = max(starts[i], starts[max(0, i-1)])
+	}
 	f.found.Duration = time.Duration(f.last.duration)
 	f.found.Chunks = chunks(offsets, starts, f.found.Good, f.found.Duration)
 	return nil

@@ -19,6 +19,9 @@ const (
 	maxGroupTime = int64(time.Second)
 	// maxGroupBytes bounds what is held back: a second of 64 Mbit/s.
 	maxGroupBytes = 8 << 20
+	// maxGroupFrames bounds what frames cost besides: those of a publisher whose time
+	// stands still may be a byte each.
+	maxGroupFrames = 10_000
 )
 
 // Writer writes one file. A frame's time in the file is its DTS less that of the first
@@ -220,7 +223,7 @@ func (w *Writer) at(ns int64) int64 {
 
 // full reports whether what is held is to be written before f.
 func (w *Writer) full(f *av.Frame) bool {
-	return w.at(f.DTS)-w.held[0].DTS >= maxGroupTime || w.heldBytes+len(f.Payload) > maxGroupBytes
+	return w.at(f.DTS)-w.held[0].DTS >= maxGroupTime || w.heldBytes+len(f.Payload) > maxGroupBytes || len(w.held) >= maxGroupFrames
 }
 
 // track returns the file's form of a track, nil if the file has none with the same

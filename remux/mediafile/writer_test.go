@@ -153,6 +153,62 @@ func TestWriterHoldsLittle(t *testing.T) {
 	}
 }
 
+// What is held is bounded in frames as well: a fragment of more could not be read again.
+func TestWriterOfTinyFrames(t *testing.T) {
+	const n = 70_000
+	c := fixture(t, "opus")
+	var b file
+	w, err := NewWriter(&b, MP4, header, c.layout)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range n {
+		f := *c.frames[0] // time stands still
+		f.Payload = f.Payload[:1]
+		if err := w.Write(&f, false); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	info, err := Describe(b.reader(), int64(b.Len()))
+	if err != nil || !info.Complete {
+		t.Errorf("%d of %d bytes are whole: %v", info.Good, b.Len(), err)
+	}
+}
+
+// Viewers may begin at a time that is less than the one before: while the picture hangs
+// they begin with sound, and what comes of it then is late.
+func TestStartsThatGoBack(t *testing.T) {
+	for _, format := range []Format{MP4, TS} {
+		c := fixture(t, "bframes")
+		video, audio := c.layout.Tracks[0], c.layout.Tracks[1]
+		var b file
+		w, err := NewWriter(&b, format, header, c.layout)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range []*av.Frame{frame(video, 0, true), frame(audio, 6000*ms, true), frame(video, 1000*ms, true), frame(video, 8000*ms, true)} {
+			if err := w.Write(f, true); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := w.Close(); err != nil {
+			t.Fatal(err)
+		}
+		info, err := Describe(b.reader(), int64(b.Len()))
+		if err != nil || !info.Complete || info.Duration < 8*time.Second {
+			t.Fatalf("%s: %+v %v", format, info, err)
+		}
+		for i, c := range info.Chunks {
+			if c.Bytes <= 0 || c.Duration < 0 || i > 0 && c.Start < info.Chunks[i-1].Start {
+				t.Errorf("%s: %+v", format, info.Chunks)
+			}
+		}
+	}
+}
+
 func TestFits(t *testing.T) {
 	c := fixture(t, "bframes")
 	video, audio := *c.layout.Tracks[0], *c.layout.Tracks[1]

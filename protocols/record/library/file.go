@@ -9,6 +9,7 @@ import (
 	"path"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/weirmedia/weir/pkg/reason"
@@ -110,9 +111,10 @@ func (f *File) Write(b []byte) (int, error) {
 func (f *File) Sync() error { return f.file.Sync() }
 
 // Check fails with fs.ErrNotExist if the file is not any more where it was made: what
-// is written into a file that somebody removed is lost without an error.
+// is written into a file that somebody removed is lost without an error. While too many
+// files are open it cannot tell, and does not fail.
 func (f *File) Check() error {
-	return f.library.inside(func(root *os.Root) error {
+	err := f.library.inside(func(root *os.Root) error {
 		there, err := root.Lstat(f.segment.File)
 		if err != nil {
 			return err
@@ -123,6 +125,10 @@ func (f *File) Check() error {
 		}
 		return err
 	})
+	if errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) {
+		return nil
+	}
+	return err
 }
 
 // Segment returns the segment as the index has it. It may be called by any goroutine.

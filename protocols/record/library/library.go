@@ -63,6 +63,9 @@ type Library struct {
 	metrics metrics
 	free    atomic.Int64 // bytes that can be written, as retention saw it; negative if it cannot tell
 
+	begun  time.Time
+	opened time.Time // the same by the clock, which may be set later
+
 	mu      sync.Mutex
 	keep    func(stream string) Keep
 	bound   int64 // of all bytes
@@ -112,6 +115,8 @@ func open(o Options, m media) (*Library, error) {
 		bound: o.Bytes, tallies: make(map[string]*tally), readers: make(map[string]int), held: make(map[string]time.Time), leaving: make(map[string]bool),
 		persist: make(chan struct{}, 1), retain: make(chan struct{}, 1), stop: make(chan struct{}),
 	}
+	l.begun = time.Now()
+	l.opened = l.begun.Round(0)
 	l.setKeep(o.Keep, o.Bytes)
 	l.store = &store{path: o.Index, log: o.Log, rebuilds: l.metrics.rebuilds}
 	l.reconcile(l.store.load())
@@ -127,6 +132,16 @@ func (l *Library) Close() error {
 	close(l.stop)
 	l.workers.Wait()
 	return errors.Join(l.commit(), l.store.close())
+}
+
+// closing reports whether Close was called.
+func (l *Library) closing() bool {
+	select {
+	case <-l.stop:
+		return true
+	default:
+		return false
+	}
 }
 
 // SetKeep changes what is kept: of each stream, nil for everything, and bytes of all

@@ -150,50 +150,45 @@ func (r *reconciliation) look(name string, old Segment, known bool) (s Segment, 
 	if info.Duration <= 0 {
 		return s, errNoMedia
 	}
-	size := i.Size()
 	if !info.Complete {
-		mended, newSize, err := r.mend(name)
+		mended, err := r.mend(name)
 		switch {
 		case err == nil:
-			info, size = mended, newSize
+			info = mended
 		case errors.Is(err, errWritten), reason.Of(err, "") == reason.BadMedia:
 			return s, err
 		default: // of the file system, but what is whole can be read
 			r.library.log.Warn("a recording cannot be mended", slog.String("file", name), slog.Any("error", err))
 		}
+		if i, err = file.Stat(); err != nil { // what it came to, also if only a part of that was done
+			return s, err
+		}
 		s.Why = WhyInterrupted
 	} else if known && old.Writing {
 		s.Why = WhyInterrupted // between the file's end and that of the segment
 	}
-	s.Duration, s.Bytes, s.Tracks = info.Duration, size, Names(info.Tracks)
+	s.Duration, s.Bytes, s.Tracks = info.Duration, i.Size(), Names(info.Tracks)
 	s.identify()
 	return s, nil
 }
 
 // mend makes a file whole whose writer was cut off, unless it is still written.
-func (r *reconciliation) mend(name string) (info mediafile.Info, size int64, err error) {
+func (r *reconciliation) mend(name string) (info mediafile.Info, err error) {
 	file, err := r.root.OpenFile(name, os.O_RDWR, 0)
 	if err != nil {
-		return info, 0, err
+		return info, err
 	}
 	defer file.Close()
 	if !lockFile(file) {
-		return info, 0, errWritten
+		return info, errWritten
 	}
 	i, err := file.Stat()
 	if err != nil {
-		return info, 0, err
+		return info, err
 	}
 	if info, err = r.library.media.mend(file, i.Size()); err != nil {
-		return info, 0, err
+		return info, err
 	}
 	r.mended++
-	if err := file.Sync(); err != nil {
-		return info, 0, err
-	}
-	i, err = file.Stat()
-	if err != nil {
-		return info, 0, err
-	}
-	return info, i.Size(), nil
+	return info, file.Sync()
 }

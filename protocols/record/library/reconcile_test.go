@@ -2,12 +2,15 @@ package library
 
 import (
 	"bytes"
+	"errors"
 	"os"
 	"path/filepath"
 	"reflect"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/weirmedia/weir/remux/mediafile"
 )
 
 // kill ends a library as kill -9 would: what the index on disk lacks is lost.
@@ -63,6 +66,30 @@ func TestKilled(t *testing.T) {
 				t.Errorf("%+v\nthen %+v", before, after)
 			}
 		})
+	}
+}
+
+// TestHalfMended: what a disk took of mending is what retention removes.
+func TestHalfMended(t *testing.T) {
+	r := newRig(t)
+	f := r.create("live/a", "a/1.mp4", day)
+	r.write(f, "ffffx")
+	r.kill()
+	full := errors.New("no space left")
+	l, err := open(r.options, media{describeText, func(f mediafile.File, size int64) (mediafile.Info, error) {
+		i, err := describeText(f, size)
+		return mediafile.Info{}, errors.Join(err, f.Truncate(i.Good), full)
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Library = l
+	list := r.list(Query{})
+	if len(list) != 1 {
+		t.Fatalf("%+v", list)
+	}
+	if err := r.Remove(list[0].ID); err != nil || r.onDisk() != "" {
+		t.Errorf("%q is left: %v", r.onDisk(), err)
 	}
 }
 

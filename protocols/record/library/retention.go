@@ -170,15 +170,27 @@ func (w *sweeper) stream(stream string, k Keep) {
 		if !ok {
 			return
 		}
+		old := k.Age > 0 && w.now.Sub(s.End()) > k.Age
 		switch {
-		case k.Age > 0 && w.now.Sub(s.End()) > k.Age:
+		case old && !w.younger(&s, k.Age):
 			w.remove(s, causeAge)
 		case k.Bytes > 0 && w.library.bytes(stream) > k.Bytes:
 			w.remove(s, causeStream)
+		case old: // by the clock alone
+			w.failed[s.ID] = true
 		default:
 			return
 		}
 	}
+}
+
+// younger reports whether a segment ended less than age ago, though not by the clock: it
+// was recorded before somebody set that ahead, as machines do that begin with a wrong
+// time.
+func (w *sweeper) younger(s *Segment, age time.Duration) bool {
+	opened := w.library.opened
+	unset := opened.Add(w.now.Sub(w.library.begun)) // what the clock would say
+	return !s.Start.Before(opened.Truncate(time.Millisecond)) && !s.Start.After(unset) && unset.Sub(s.End()) <= age
 }
 
 // total removes the oldest of all streams while there are too many bytes.
@@ -189,7 +201,7 @@ func (w *sweeper) total(bound int64) {
 			oldest[stream] = s
 		}
 	}
-	for len(oldest) > 0 && w.library.totalBytes() > bound {
+	for len(oldest) > 0 && w.library.totalBytes() > bound && !w.library.closing() {
 		var first Segment
 		for _, s := range oldest {
 			if first.ID == "" || s.Start.Before(first.Start) {
@@ -204,8 +216,12 @@ func (w *sweeper) total(bound int64) {
 	}
 }
 
-// oldest returns the oldest segment of a stream that may be removed.
+// oldest returns the oldest segment of a stream that may be removed, none if the library
+// is being closed.
 func (w *sweeper) oldest(stream string) (oldest Segment, ok bool) {
+	if w.library.closing() {
+		return oldest, false
+	}
 	lo, hi := streamKeys(stream)
 	err := w.library.scan(lo, hi, func(s Segment) bool {
 		if s.Writing || w.failed[s.ID] || w.library.inUse(s.ID, w.now) {

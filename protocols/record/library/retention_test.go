@@ -68,6 +68,46 @@ func TestAge(t *testing.T) {
 	writing.Discard()
 }
 
+// TestClockSetAhead: what was recorded before somebody set the clock is not as old as it
+// looks, and does not keep what is.
+func TestClockSetAhead(t *testing.T) {
+	r, m := retentionRig(t)
+	now := time.Now()
+	wrong := now.Add(-100 * time.Hour) // by the clock when weir began, just now
+	r.opened = wrong.Round(0)
+	r.add("live/a", "a/before.mp4", wrong.Add(-time.Hour), 2)
+	r.add("live/a", "a/now.mp4", wrong, 2)
+	r.add("live/a", "a/between.mp4", now.Add(-50*time.Hour), 2)
+	r.add("live/a", "a/young.mp4", now.Add(-time.Hour), 2)
+	r.keeps(Keep{Age: 24 * time.Hour}, 0)
+	eventually(t, "retention", func() bool { return m.String() == "a/before.mp4 a/between.mp4" })
+	if got := r.onDisk(); got != "a/now.mp4 a/young.mp4" {
+		t.Error(got)
+	}
+	r.keeps(Keep{Age: 24 * time.Hour, Bytes: 1}, 0)
+	eventually(t, "room", func() bool { return r.onDisk() == "" })
+}
+
+// TestCloseEndsRetention: who closes a library does not wait for all that is to go.
+func TestCloseEndsRetention(t *testing.T) {
+	r, m := retentionRig(t)
+	for i := range 3 {
+		r.add("live/a", fmt.Sprintf("a/%d.mp4", i), day.Add(time.Duration(i)*time.Hour), 2)
+		r.add("live/b", fmt.Sprintf("b/%d.mp4", i), day.Add(time.Duration(i)*time.Hour), 2)
+	}
+	close(r.stop)
+	r.workers.Wait()
+	r.keeps(Keep{Age: time.Hour, Bytes: 1}, 1)
+	r.sweep(time.Now(), nil)
+	if got := m.String(); got != "" {
+		t.Errorf("%s went", got)
+	}
+	if err := r.store.close(); err != nil {
+		t.Error(err)
+	}
+	r.Library = nil
+}
+
 // TestBytes: the oldest of the stream, or of all, go while there are too many bytes, of
 // which those that are being written are some; what is read or held is passed over.
 func TestBytes(t *testing.T) {

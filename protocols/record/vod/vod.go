@@ -94,6 +94,7 @@ func (p *Playlists) Playlist(r Range) ([]byte, error) {
 		return nil, err
 	}
 	t := text{query: query(all, r.Token)}
+	var broken error
 	for i := range all {
 		p.library.Hold(all[i].ID, holdTime)
 		l, err := p.layout(&all[i])
@@ -101,11 +102,15 @@ func (p *Playlists) Playlist(r Range) ([]byte, error) {
 		case err == nil:
 			t.file(&all[i], l.within(all[i].Start, r))
 		case errors.Is(err, library.ErrNotFound), reason.Of(err, "") == reason.BadMedia: // gone, or nothing in it yet
-		default:
-			return nil, err
+		default: // the others can be played
+			broken = errors.Join(broken, err)
+			t.body = fmt.Appendf(t.body, "# %s cannot be read\n", all[i].ID)
 		}
 	}
-	if t.longest == 0 {
+	switch {
+	case t.longest == 0 && broken != nil:
+		return nil, broken
+	case t.longest == 0:
 		return nil, ErrNothing
 	}
 	return t.bytes(), nil
@@ -242,6 +247,7 @@ func (l layout) within(start time.Time, r Range) layout {
 // text is a playlist that is being made.
 type text struct {
 	body    []byte
+	begun   bool // a file is in it
 	query   string
 	setup   string // of the initialization section in force
 	longest time.Duration
@@ -253,9 +259,10 @@ func (t *text) file(s *library.Segment, l layout) {
 		return
 	}
 	uri := s.ID + "/file." + string(s.Format) + "?" + t.query // ffmpeg wants the extension
-	if len(t.body) > 0 {
+	if t.begun {
 		t.body = append(t.body, "#EXT-X-DISCONTINUITY\n"...)
 	}
+	t.begun = true
 	if l.setup != t.setup { // else players keep what they have
 		t.setup = l.setup
 		t.body = fmt.Appendf(t.body, "#EXT-X-MAP:URI=%q,BYTERANGE=\"%d@0\"\n", uri, l.head)

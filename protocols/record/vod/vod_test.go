@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
@@ -72,6 +73,7 @@ func newClip(t *testing.T, n int) clip {
 type rig struct {
 	*Playlists
 	t        *testing.T
+	folder   string
 	library  *library.Library
 	server   *httptest.Server
 	mu       sync.Mutex
@@ -81,11 +83,12 @@ type rig struct {
 func newRig(t *testing.T) *rig {
 	t.Helper()
 	dir := t.TempDir()
-	l, err := library.Open(library.Options{Folder: filepath.Join(dir, "recordings"), Index: filepath.Join(dir, "recordings.db")})
+	folder := filepath.Join(dir, "recordings")
+	l, err := library.Open(library.Options{Folder: folder, Index: filepath.Join(dir, "recordings.db")})
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &rig{Playlists: New(l), t: t, library: l}
+	r := &rig{Playlists: New(l), t: t, folder: folder, library: l}
 	r.server = httptest.NewServer(r)
 	t.Cleanup(func() {
 		r.server.Close()
@@ -233,6 +236,34 @@ func TestRefused(t *testing.T) {
 		if _, err := r.Playlist(Range{Stream: "live/a", From: day.Add(from), To: day.Add(from + time.Minute)}); !errors.Is(err, ErrNothing) {
 			t.Error(err)
 		}
+	}
+}
+
+// TestUnreadable: a file that the disk does not give costs itself alone.
+func TestUnreadable(t *testing.T) {
+	r, c := newRig(t), newClip(t, 3)
+	var all []library.Segment
+	for i := range 3 {
+		all = append(all, r.record(c, mediafile.MP4, day.Add(time.Duration(i)*time.Minute)))
+	}
+	breaks := func(s library.Segment) { // no folder can be read as a file
+		name := filepath.Join(r.folder, filepath.FromSlash(s.File))
+		if err := errors.Join(os.Remove(name), os.Mkdir(name, 0o750)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	breaks(all[1])
+	text, err := r.Playlist(Range{Stream: "live/a"})
+	if got := string(text); err != nil || !strings.Contains(got, all[0].ID+"/") || strings.Contains(got, all[1].ID+"/") || !strings.Contains(got, all[2].ID+"/") {
+		t.Errorf("%v\n%s", err, text)
+	}
+	if !strings.Contains(string(text), "\n# "+all[1].ID) {
+		t.Errorf("it does not tell what it lacks:\n%s", text)
+	}
+	breaks(all[0])
+	breaks(all[2])
+	if text, err := New(r.library).Playlist(Range{Stream: "live/a"}); err == nil || errors.Is(err, ErrNothing) {
+		t.Errorf("%v\n%s", err, text)
 	}
 }
 

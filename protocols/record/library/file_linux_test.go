@@ -1,0 +1,34 @@
+package library
+
+import (
+	"syscall"
+	"testing"
+	"time"
+)
+
+// TestCheckWithoutDescriptors: a file that cannot be looked for since too many are open
+// has not gone.
+func TestCheckWithoutDescriptors(t *testing.T) {
+	r := newRig(t)
+	f := r.create("live/a", "a/1.mp4", day)
+	r.write(f, "ff.")
+	r.settled()
+	var limit syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &syscall.Rlimit{Cur: 0, Max: limit.Max}); err != nil {
+		t.Fatal(err)
+	}
+	check := f.Check()
+	_, end := f.End(2*time.Second, "unpublished")
+	if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
+		t.Fatal(err)
+	}
+	if check != nil || end != nil {
+		t.Errorf("%v, %v", check, end)
+	}
+	if got := r.files(Query{}); got != "a/1.mp4" {
+		t.Error(got)
+	}
+}
