@@ -392,7 +392,7 @@ func (s *shutdownSettings) Live() []string { return []string{"*"} }
 // dataSettings is the section "data".
 type dataSettings struct {
 	// Dir is the folder of what weir writes. It is made when something is written.
-	Dir string `yaml:"dir" help:"Folder of what weir keeps: certificates, changes of the configuration. It is made when something is written."`
+	Dir string `yaml:"dir" help:"Folder of what weir keeps: certificates, changes of the configuration, recordings with their index, a token. It is made when something is written."`
 }
 
 // Validate reports a folder that cannot be used.

@@ -93,7 +93,8 @@ func (l *lane) again(log *rtpfeed.Log, number uint16, now int64) {
 		l.header.PayloadType, l.header.SSRC, l.header.SequenceNumber = l.rtxType, l.rtxSSRC, l.rtxCount
 		l.rtxCount++
 	}
-	if _, err := l.out.WriteRTP(&l.header, payload); err == nil { // else the connection ends
+	if n, err := l.out.WriteRTP(&l.header, payload); err == nil { // else the connection ends
 		l.metrics().again.Inc()
+		l.player.resource.session.Counters().BytesOut.Add(uint64(n))
 	}
 }

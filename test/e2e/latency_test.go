@@ -27,6 +27,7 @@ type latencyWay struct {
 }
 
 var latencyWays = []latencyWay{
+	{name: "webrtc", via: "whep", gop: 50, change: settings{"webrtc.listen": "127.0.0.1:0"}, most: 400},
 	{name: "ws-fmp4", via: "wsmp4", gop: 50, most: 400},
 	{name: "http-flv", via: "httpflv", gop: 50, most: 400},
 	{name: "ws-flv", via: "wsflv", gop: 50, most: 400},
