@@ -180,11 +180,12 @@ func (s *soak) viewer(kind string) {
 				time.AfterFunc(time.Duration(rand.ExpFloat64()*float64(soakStay)), cancel)
 			}
 		})
+		left := ctx.Err() != nil
 		cancel()
 		if pictures > 0 {
 			s.count(s.visits, kind)
 		}
-		if err != nil && (ctx.Err() == nil || pictures == 0) {
+		if err != nil && (!left || pictures == 0) {
 			s.count(s.errors, kind+": "+kindOf(err))
 		}
 	}
