@@ -22,6 +22,7 @@ func TestPlayWHEP(t *testing.T) {
 			url := "http://" + s.http + "/live/" + string(protocol) + "%d/whep"
 			r := carryOut(t, Options{
 				Mode: Play, URL: url, Protocol: protocol, Sessions: 5, Streams: 2, Verify: 2, Clip: demoClip(t), PublishURL: s.publish(url),
+				Duration: 4 * time.Second, // with the race detector on a busy machine DTLS takes one
 			})
 			if !r.OK() || r.Connected != 5 || r.Streams != 2 {
 				t.Fatalf("%s", r.text())
