@@ -1,5 +1,6 @@
-// Command clienttests runs go test for tests that drive browsers and players,
-// which a busy machine makes slow beyond any bound that is worth having.
+// Command clienttests runs go test for tests that drive browsers and players, or
+// all of the project's at once: a busy machine makes them slow beyond any bound that
+// is worth having.
 //
 // It says how long the longest tests took. If no more than -again tests failed,
 // they get one more try, alone on the machine; what then passes is named, with
