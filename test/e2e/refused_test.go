@@ -26,7 +26,7 @@ func TestFullRefusedClients(t *testing.T) {
 		{"ffmpeg plays HLS", "401 Unauthorized", []string{"ffmpeg", "-nostdin", "-v", "error", "-i", s.httpURL("live/test/index.m3u8"), "-f", "null", "-"}},
 		{"ffmpeg publishes RTMP", "credentials are needed to publish", []string{"ffmpeg", "-nostdin", "-v", "error", "-f", "lavfi", "-i", "testsrc=d=2", "-c:v", "libx264", "-f", "flv", s.rtmpURL("live/test")}},
 		{"ffmpeg publishes RTSP", "401 Unauthorized", []string{"ffmpeg", "-nostdin", "-v", "error", "-f", "lavfi", "-i", "testsrc=d=2", "-c:v", "libx264", "-f", "rtsp", "rtsp://" + rtsp + "/live/test"}},
-		{"GStreamer publishes RTMP", "ublish denied", []string{"gst-launch-1.0", "videotestsrc", "num-buffers=50", "!", "x264enc", "!", "flvmux", "streamable=true", "!", "rtmp2sink", "location=" + s.rtmpURL("live/test")}},
+		{"GStreamer publishes RTMP", "ublish denied", []string{"gst-launch-1.0", "videotestsrc", "num-buffers=50", "!", "openh264enc", "!", "h264parse", "!", "flvmux", "streamable=true", "!", "rtmp2sink", "location=" + s.rtmpURL("live/test")}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
