@@ -130,7 +130,7 @@ func (r *loadRun) requireBack(t *testing.T, before usage) {
 	var now usage
 	defer func() {
 		if t.Failed() {
-			t.Logf("before %v\nnow    %v", before, now)
+			t.Logf("before %v\nnow    %v, %d parked\n%s", before, now, now.parked, r.get(t, "debug/pprof/goroutine?debug=1"))
 		}
 	}()
 	eventually(t, patience, "nothing is left of those who have gone", func() bool {
