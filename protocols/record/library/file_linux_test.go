@@ -32,3 +32,11 @@ func TestCheckWithoutDescriptors(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+// TestFree: the metrics tell the room on the disk, also before anything is written.
+func TestFree(t *testing.T) {
+	r, _ := retentionRig(t)
+	if n := r.metric("weir_record_free_bytes"); n <= 0 {
+		t.Errorf("%v bytes are free", n)
+	}
+}

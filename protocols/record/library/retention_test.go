@@ -1,7 +1,6 @@
 package library
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -296,16 +295,5 @@ func TestTogether(t *testing.T) {
 	}
 	if _, err := os.Stat(r.options.Folder); err != nil {
 		t.Error(err)
-	}
-}
-
-// TestFree: the metrics tell the room on the disk, also before anything is written.
-func TestFree(t *testing.T) {
-	r, _ := retentionRig(t)
-	if _, err := r.Free(); errors.Is(err, errors.ErrUnsupported) {
-		t.Skip(err)
-	}
-	if n := r.metric("weir_record_free_bytes"); n <= 0 {
-		t.Errorf("%v bytes are free", n)
 	}
 }
