@@ -60,7 +60,7 @@ test: ## install what is missing, then check everything that is quick
 
 # PLAIN are tests of what browsers show and encode, of loads, delays and pauses: with
 # the race detector in the server they take long, or measure it. The others run with it.
-PLAIN := ^TestFull(Load|HLSLoad|RelayBackOff|RelayChain|AudioOfBrowsers|WHIPChromium|WHEP(Sync|Silence|Latency|BFrames)|ChromiumPlayer(Latency|Codecs|Bounded|Embedded))$$
+PLAIN := ^TestFull(Load|HLSLoad|RelayBackOff|RelayChain|AudioOfBrowsers|WHIPChromium|WHEP(Chromium|Sync|Silence|Latency|BFrames)|ChromiumPlayer(Latency|Codecs|Bounded|Embedded))$$
 
 # test-rest is test-all without test, for machines that report them apart.
 test-rest: build

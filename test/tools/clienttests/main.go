@@ -59,6 +59,7 @@ func (c campaign) run(ctx context.Context, packages []string) error {
 	if first.passed() {
 		return nil
 	}
+	first.printSaid(os.Stdout)
 	failed, err := first.worthAnotherTry(c.again)
 	if err != nil {
 		return err
@@ -71,6 +72,8 @@ func (c campaign) run(ctx context.Context, packages []string) error {
 		case err != nil:
 			return err
 		case !second.passed():
+			first.printSaid(os.Stdout)
+			second.printSaid(os.Stdout)
 			return fmt.Errorf("%s: failed twice", name)
 		case second.tests() < len(tests):
 			return fmt.Errorf("%s: %d of %d tests ran again", name, second.tests(), len(tests))

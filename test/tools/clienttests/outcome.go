@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"regexp"
 	"slices"
 	"strings"
 	"syscall"
@@ -26,11 +27,24 @@ type outcome struct {
 	took    map[test]time.Duration // of top-level tests that ended
 	failed  map[string][]string    // top-level tests by package
 	broken  []string               // packages that failed without a test that did
+	said    []string               // what failed tests said, each in a line
 	serious string                 // a line that no load explains, if there was one
 	status  error                  // how go test ended
 }
 
 type test struct{ pkg, name string }
+
+// said is how a line of a test's own begins.
+var said = regexp.MustCompile(`^ *\w+_test\.go:\d+: `)
+
+// short is a line that can be read beside others.
+func short(line string) string {
+	const most = 400
+	if len(line) <= most {
+		return line
+	}
+	return line[:most] + " …"
+}
 
 // seriously are words that a race detector or a dying program prints.
 var seriously = []string{"DATA RACE", "panic:", "fatal error:"}
@@ -116,6 +130,9 @@ func (o *outcome) fail(t test, printed string) {
 		if o.serious == "" && slices.ContainsFunc(seriously, serious) {
 			o.serious = strings.TrimSpace(line)
 		}
+		if said.MatchString(line) && t.name != "" {
+			o.said = append(o.said, t.name+": "+short(strings.TrimSpace(line)))
+		}
 	}
 	switch {
 	case t.name != "":
@@ -147,6 +164,14 @@ func (o *outcome) worthAnotherTry(most int) (map[string][]string, error) {
 		return nil, fmt.Errorf("%d tests failed, more than the %d that get another try", n, most)
 	}
 	return o.failed, nil
+}
+
+// printSaid says again what failed tests said: what their processes printed is
+// long, and the end of an output is all that some machines keep.
+func (o *outcome) printSaid(out io.Writer) {
+	for _, line := range o.said {
+		fmt.Fprintln(out, line)
+	}
 }
 
 // printLongest says where the time went.

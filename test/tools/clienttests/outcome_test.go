@@ -1,6 +1,7 @@
 package main
 
 import (
+	"io"
 	"strings"
 	"testing"
 )
@@ -43,5 +44,26 @@ func TestWorthAnotherTry(t *testing.T) {
 				t.Errorf("error %v, want one with %q", err, tt.err)
 			}
 		})
+	}
+}
+
+// TestPrintSaid: what failed tests said is told again, each in a line, without what
+// others said and what processes printed.
+func TestPrintSaid(t *testing.T) {
+	lines := `{"Action":"output","Package":"p","Test":"TestA","Output":"    a_test.go:3: fine\n"}
+{"Action":"pass","Package":"p","Test":"TestA","Elapsed":1}
+{"Action":"output","Package":"p","Test":"TestB/sub","Output":"        b_test.go:12: got 3, want 4\n"}
+{"Action":"output","Package":"p","Test":"TestB/sub","Output":"        printed:\n"}
+{"Action":"fail","Package":"p","Test":"TestB/sub","Elapsed":1}
+{"Action":"fail","Package":"p","Test":"TestB","Elapsed":1}
+`
+	o, err := read(strings.NewReader(lines), io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out strings.Builder
+	o.printSaid(&out)
+	if got, want := out.String(), "TestB: b_test.go:12: got 3, want 4\n"; got != want {
+		t.Errorf("printed %q, want %q", got, want)
 	}
 }
