@@ -245,7 +245,7 @@ func TestSRSRoutes(t *testing.T) {
 // behind, and no more than allowed are there at a time.
 func TestComeAndGo(t *testing.T) {
 	const most, rounds = 40, 5
-	r := newRig(t, func(c *Config) { c.ConnectTimeout, c.MaxSessions = config.Duration(time.Second), most })
+	r := newRig(t, func(c *Config) { c.ConnectTimeout, c.MaxSessions = config.Duration(5*time.Second), most })
 	p := newPeer(t)
 	p.addTrack(pion.MimeTypeH264)
 	offer := p.offer()
