@@ -87,7 +87,7 @@ func start(t *testing.T, limit time.Duration, setup func(*exec.Cmd), name string
 	t.Cleanup(func() {
 		p.kill()
 		if t.Failed() {
-			t.Logf("%s %v\nprinted:\n%s", p.name, p.cmd.Args[1:], tail(p.out.String(), 6000))
+			t.Logf("%s %v printed:\n%s", p.name, p.cmd.Args[1:], tail(p.out.String(), 6000))
 		}
 	})
 	return p

@@ -241,7 +241,7 @@ func badSources(t *testing.T) map[string]badSource {
 	page := listenHTTP(t, func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "<!DOCTYPE html><title>Welcome</title>") })
 	again := listenHTTP(t, func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, r.URL.Path, http.StatusFound) })
 	flvHead := "HTTP/1.1 200 OK\r\nContent-Type: video/x-flv\r\n\r\nFLV\x01\x05\x00\x00\x00\x09\x00\x00\x00\x00"
-	const late = "did not answer within 1s"
+	const late = "did not answer within 3s"
 	all := map[string]badSource{
 		"slow-rtmp": {"rtmp://" + listenTCP(t, trickle("\x03"+strings.Repeat("\x00", 3072))) + "/live/x", late, "handshake_timeout"},
 		"slow-rtsp": {"rtsp://" + listenTCP(t, trickle("RTSP/1.0 200 OK\r\nCSeq: 1\r\n"+strings.Repeat("X: y\r\n", 100))) + "/live/x", late, "handshake_timeout"},
@@ -307,7 +307,7 @@ func TestFullRelayBadSources(t *testing.T) {
 	}
 	const wait, tries = 40 * time.Second, 3
 	s := startRTSPServerWith(t, settings{
-		"stream.wait": wait.String(), "relay.timeout": "1s", "relay.min_delay": "200ms", "relay.max_delay": "400ms", "relay.close_after": "1m",
+		"stream.wait": wait.String(), "relay.timeout": "3s", "relay.min_delay": "200ms", "relay.max_delay": "400ms", "relay.close_after": "1m",
 		"relay.pulls": pullRules(sources, fmt.Sprintf(", retry: %d", tries-1)),
 	})
 	began, answers := time.Now(), map[string]chan string{}

@@ -130,7 +130,7 @@ func (o *outcome) fail(t test, printed string) {
 		if o.serious == "" && slices.ContainsFunc(seriously, serious) {
 			o.serious = strings.TrimSpace(line)
 		}
-		if said.MatchString(line) && t.name != "" {
+		if said.MatchString(line) && !strings.HasSuffix(strings.TrimSpace(line), "printed:") && t.name != "" {
 			o.said = append(o.said, t.name+": "+short(strings.TrimSpace(line)))
 		}
 	}

@@ -53,7 +53,7 @@ func TestPrintSaid(t *testing.T) {
 	lines := `{"Action":"output","Package":"p","Test":"TestA","Output":"    a_test.go:3: fine\n"}
 {"Action":"pass","Package":"p","Test":"TestA","Elapsed":1}
 {"Action":"output","Package":"p","Test":"TestB/sub","Output":"        b_test.go:12: got 3, want 4\n"}
-{"Action":"output","Package":"p","Test":"TestB/sub","Output":"        printed:\n"}
+{"Action":"output","Package":"p","Test":"TestB/sub","Output":"        c_test.go:9: a program printed:\n"}
 {"Action":"fail","Package":"p","Test":"TestB/sub","Elapsed":1}
 {"Action":"fail","Package":"p","Test":"TestB","Elapsed":1}
 `
