@@ -66,10 +66,10 @@ type RefusalInfo struct {
 }
 
 // RecordFailureInfo is the data of record.error and record.recovered: a stream that is
-// not recorded as it should be, or is again.
+// not recorded as it should be, or is again, or has nothing more to record.
 type RecordFailureInfo struct {
 	Stream string        `json:"stream"`
-	File   string        `json:"file"` // that was being written, or is now; empty if none was
+	File   string        `json:"file"` // that was being written, or is now; empty if none was or is
 	Reason reason.Reason `json:"reason"`
 	Error  string        `json:"error"` // empty in record.recovered
 }

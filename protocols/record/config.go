@@ -141,8 +141,10 @@ func (c *Config) Validate() error {
 	return streamname.CheckRules("streams", c.Streams, c.check)
 }
 
-// Warnings names rules that never apply.
-func (c *Config) Warnings() []string { return streamname.RuleWarnings("streams", c.Streams) }
+// Warnings names rules that never apply, and those whose files may have the same names.
+func (c *Config) Warnings() []string {
+	return append(streamname.RuleWarnings("streams", c.Streams), c.sharedNames()...)
+}
 
 // check reports what is wrong with what is in force under a rule.
 func (c *Config) check(r Rule) error {

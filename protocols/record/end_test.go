@@ -93,6 +93,72 @@ func TestNothingOfTheStreamBefore(t *testing.T) {
 	})
 }
 
+// TestEndWhileItFails: who was told that a recording fails is told when there is nothing
+// more to record, too.
+func TestEndWhileItFails(t *testing.T) {
+	for name, end := range map[string]func(*rig){
+		"the stream ends": func(r *rig) {
+			r.pub.End(reason.Unpublished)
+			time.Sleep(2 * maxDelay)
+		},
+		"somebody stops it": func(r *rig) {
+			if err := r.service.Stop("live/a"); err != nil {
+				t.Error(err)
+			}
+		},
+		"the server stops": func(r *rig) { r.service.Drain() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := newRig(t, always(t))
+				r.disk.space = 25_000
+				r.publish(picture)
+				r.run(10*time.Second, picture)
+				r.requireEvents("ended disk_full, failed disk_full")
+				end(r)
+				synctest.Wait()
+				r.requireEvents("recovered disk_full, which is over")
+			})
+		})
+	}
+}
+
+// TestEndAfterSlowDisk: a stream that ends before the disk counts as well again is no
+// failure for ever.
+func TestEndAfterSlowDisk(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, func(c *Config) { always(t)(c); c.MaxLag = config.Duration(2 * time.Second) })
+		r.publish(picture)
+		r.run(3*time.Second, picture)
+		r.disk.set(func(d *disk) { d.slow = 5 * time.Second })
+		r.run(20*time.Second, picture)
+		r.disk.set(func(d *disk) { d.slow = 0 })
+		r.run(calm/2, picture)
+		r.requireEvents("failed disk_slow")
+		r.pub.End(reason.Unpublished)
+		time.Sleep(maxDelay)
+		synctest.Wait()
+		r.requireEvents("ended stream_ended, recovered disk_slow, which is over")
+	})
+}
+
+// TestPanicAtTheBeginning: a file that could not be begun is no more.
+func TestPanicAtTheBeginning(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, always(t))
+		r.disk.set(func(d *disk) { d.crash = true })
+		r.publish(picture)
+		r.run(5*time.Second, picture)
+		r.requireEvents("failed internal_error")
+		if all := r.disk.all(); len(all) != 0 {
+			t.Errorf("%d files", len(all))
+		}
+		r.disk.set(func(d *disk) { d.crash = false })
+		r.run(15*time.Second, picture)
+		r.requireState(Recording)
+	})
+}
+
 // TestLongFLV: a file ends before its timestamps, which are signed (E.4.1), turn negative.
 func TestLongFLV(t *testing.T) {
 	for _, format := range mediafile.Formats() {

@@ -17,8 +17,8 @@ const usualLag = 2 * time.Second
 // calm is how long a disk that was too slow keeps up before it counts as well again.
 const calm = 30 * time.Second
 
-// health tells when a recording begins to fail and when it goes on, once each: a disk
-// that is full for a day costs two lines in the log. Its methods are safe for
+// health tells when a recording begins to fail and when it goes on or ends, once each: a
+// disk that is full for a day costs two lines in the log. Its methods are safe for
 // concurrent use.
 type health struct {
 	recorder *recorder
@@ -26,9 +26,10 @@ type health struct {
 	patience *time.Timer
 	generous atomic.Bool // frames are kept in memory for as long as max_lag
 
-	mu     sync.Mutex
-	broken *Failure  // that was told of; nil while all is well
-	missed time.Time // when the disk was too slow last
+	mu     sync.Mutex // held while somebody is told, so that all is told in order
+	broken *Failure   // that was told of; nil while all is well
+	missed time.Time  // when the disk was too slow last
+	ended  bool       // the recorder has
 }
 
 func (h *health) init(r *recorder) {
@@ -88,9 +89,9 @@ func (h *health) failed(f Failure) {
 	service := h.recorder.service
 	service.metrics.errors.WithLabelValues(string(f.Reason)).Inc()
 	h.mu.Lock()
-	known := h.broken != nil && h.broken.Reason == f.Reason
+	defer h.mu.Unlock()
+	known := h.ended || h.broken != nil && h.broken.Reason == f.Reason
 	h.broken = &f
-	h.mu.Unlock()
 	if known {
 		return
 	}
@@ -102,14 +103,35 @@ func (h *health) failed(f Failure) {
 // works notes that media reaches the disk.
 func (h *health) works(now time.Time) {
 	h.mu.Lock()
-	f := h.broken
-	if f == nil || f.Reason == reason.DiskSlow && now.Sub(h.missed) < calm {
-		h.mu.Unlock()
+	defer h.mu.Unlock()
+	if h.broken == nil || h.broken.Reason == reason.DiskSlow && now.Sub(h.missed) < calm {
 		return
 	}
-	h.broken = nil
-	h.mu.Unlock()
 	h.recorder.set(func(s *Status) { s.Error, s.FailedAt, s.Next = "", time.Time{}, time.Time{} })
-	h.recorder.service.host.Log.Info("recording goes on", slog.String("stream", f.Stream), slog.String("reason", string(f.Reason)))
-	h.recorder.service.tell().Recovered(Failure{Stream: f.Stream, File: h.recorder.segment.name, Reason: f.Reason})
+	h.recovered(h.recorder.segment.name)
+}
+
+// end notes that the recorder ends. Who was told that it fails is told that it does not any
+// more: nobody else would.
+func (h *health) end() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.ended = true
+	if h.broken != nil {
+		h.recovered("")
+	}
+}
+
+// recovered tells that what was told to have failed is over; file is empty if nothing goes
+// on. The caller locks.
+func (h *health) recovered(file string) {
+	f, service := *h.broken, h.recorder.service
+	h.broken = nil
+	log := service.host.Log.With(slog.String("stream", f.Stream), slog.String("reason", string(f.Reason)))
+	if file == "" {
+		log.Info("recording has ended, so it fails no more")
+	} else {
+		log.Info("recording goes on")
+	}
+	service.tell().Recovered(Failure{Stream: f.Stream, File: file, Reason: f.Reason})
 }

@@ -41,9 +41,11 @@ var _ plugin.Reconfigurer = (*Service)(nil)
 // Observer is told of what happens. Its functions may be called by many goroutines at
 // once, those about a stream by one at a time; a recorder waits for them.
 type Observer struct {
-	Ended     func(library.Segment)
-	Failed    func(Failure)
-	Recovered func(Failure) // of what was told to have Failed; Error is empty
+	Ended  func(library.Segment)
+	Failed func(Failure)
+	// Recovered is told that what Failed does not any more: Error is empty, and File is
+	// too if there is nothing more to record.
+	Recovered func(Failure)
 }
 
 func newService(c *Config, files store, h *plugin.Host) *Service {

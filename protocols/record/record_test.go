@@ -538,6 +538,9 @@ func TestPanic(t *testing.T) {
 		r.run(8*time.Second, picture)
 		r.requireState(Recording)
 		r.requireEvents("ended internal_error, failed internal_error, recovered internal_error")
+		if all := r.disk.all(); len(all) != 2 || !all[0].failed || all[1].failed {
+			t.Error("the library does not know that the file is not whole")
+		}
 	})
 }
 

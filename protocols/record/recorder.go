@@ -62,6 +62,7 @@ func (r *recorder) run(ctx context.Context, ago time.Duration) {
 	if err == nil {
 		err = context.Cause(ctx) // who stopped it
 	}
+	r.health.end()
 	if r.session != nil {
 		r.session.Close(reason.Of(err, reason.StreamEnded), nil)
 	}
@@ -229,7 +230,9 @@ func (r *recorder) spoil(err error) {
 		switch {
 		case seg.ended:
 		case seg.hasMedia():
-			if why != reason.InternalError {
+			if why == reason.InternalError {
+				seg.file.Cut() // nobody knows what the writer would add
+			} else {
 				_ = seg.close() // writes nothing if a write has failed
 			}
 			_ = r.end(string(why)) // err says it all

@@ -170,6 +170,13 @@ func (f *diskFile) End(d time.Duration, why string) (library.Segment, error) {
 	return f.segment, f.disk.sync
 }
 
+// Cut implements file.
+func (f *diskFile) Cut() {
+	f.disk.mu.Lock()
+	defer f.disk.mu.Unlock()
+	f.failed = true
+}
+
 // Discard implements file.
 func (f *diskFile) Discard() {
 	f.disk.mu.Lock()
@@ -227,9 +234,15 @@ func newRig(t *testing.T, change func(*Config)) *rig {
 	r := &rig{t: t, disk: newDisk(), host: h, config: c, log: log}
 	r.service = newService(c, r.disk, h)
 	r.service.Observe(Observer{
-		Ended:     func(s library.Segment) { r.note("ended " + s.Why) },
-		Failed:    func(f Failure) { r.note("failed " + string(f.Reason)) },
-		Recovered: func(f Failure) { r.note("recovered " + string(f.Reason)) },
+		Ended:  func(s library.Segment) { r.note("ended " + s.Why) },
+		Failed: func(f Failure) { r.note("failed " + string(f.Reason)) },
+		Recovered: func(f Failure) {
+			text := "recovered " + string(f.Reason)
+			if f.File == "" {
+				text += ", which is over"
+			}
+			r.note(text)
+		},
 	})
 	t.Cleanup(r.stop)
 	return r

@@ -55,10 +55,14 @@ func newSegment(r *recorder, item bus.Item, o *order) (*segment, error) {
 	if err != nil {
 		return nil, err
 	}
+	defer func() {
+		if seg.writer == nil { // also after a panic
+			seg.file.Discard()
+		}
+	}()
 	seg.name = seg.file.Segment().File
 	seg.writer, err = mediafile.NewWriter(seg, o.format, mediafile.Header{Stream: stream, Start: start}, item.Layout)
 	if err != nil {
-		seg.file.Discard()
 		return nil, err
 	}
 	seg.writer.Share(&r.service.buffers)

@@ -21,6 +21,7 @@ type file interface {
 	Check() error
 	Segment() library.Segment
 	Note(duration time.Duration)
+	Cut()
 	End(duration time.Duration, why string) (library.Segment, error)
 	Discard()
 }

@@ -56,7 +56,8 @@ type Info struct {
 	Duration time.Duration
 	// Complete reports that the writer closed the file, or that it was mended.
 	Complete bool
-	// Good is how many bytes from the beginning are whole.
+	// Good is how many bytes from the beginning are whole. Of a complete file these are all
+	// unless it is damaged; what is behind the damage is not found.
 	Good int64
 	// Head is how many bytes are before the first chunk: in MP4 the init segment, which
 	// each chunk needs; in TS 0, each chunk begins with its tables.

@@ -203,3 +203,24 @@ func TestEmptyFiles(t *testing.T) {
 		}
 	}
 }
+
+// Damage in the middle of a file that was closed costs what follows it nothing: nobody cut
+// that off.
+func TestMendLeavesDamage(t *testing.T) {
+	for _, format := range Formats() {
+		var b writes
+		if err := record(t, &b, format, fixture(t, "bframes").repeated(4)).Close(); err != nil {
+			t.Fatal(err)
+		}
+		f := &cut{bytes.Clone(b.Bytes())}
+		clear(f.b[b.ends[1]:][:200])
+		damaged := bytes.Clone(f.b)
+		info, err := Mend(f, int64(len(f.b)))
+		if err != nil && reason.Of(err, "") != reason.BadMedia || !bytes.Equal(f.b, damaged) {
+			t.Errorf("%s: %v, %d of %d bytes are left", format, err, len(f.b), len(damaged))
+		}
+		if err == nil && (!info.Complete || info.Header != header || info.Duration <= 0) {
+			t.Errorf("%s: %+v", format, info)
+		}
+	}
+}

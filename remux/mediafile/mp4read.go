@@ -62,7 +62,28 @@ func openMP4(in input) (opened, error) {
 	if f.movie == nil {
 		return nil, broken("no whole moov box in %d bytes", in.size)
 	}
+	if !f.complete {
+		var err error
+		if f.complete, err = in.closed(); err != nil {
+			return nil, err
+		}
+	}
 	return f, nil
+}
+
+// closed reports whether a file ends with a whole mfra: what is damaged before that was
+// not cut off.
+func (in input) closed() (bool, error) {
+	const size = 4 // of mfra, at its end (8.8.11)
+	var last [size]byte
+	if err := in.read(last[:], in.size-size); err != nil {
+		return false, err
+	}
+	b, ok, err := in.mp4Box(max(0, in.size-int64(binary.BigEndian.Uint32(last[:]))))
+	if err != nil || !ok || b.kind != "mfra" {
+		return false, err
+	}
+	return in.wholeIndex(b)
 }
 
 // mp4Box reads the header of the box at an offset; false if the file does not have

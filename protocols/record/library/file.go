@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"math/rand/v2"
 	"os"
 	"path"
 	"strings"
@@ -16,8 +17,11 @@ import (
 )
 
 const (
-	// maxSameName bounds how many files have the same name but for a number.
-	maxSameName = 10_000
+	// inOrder is how many files of the same name are numbered in order. Further numbers are
+	// drawn, of ten digits at most: who is the ten-thousandth need not try all others.
+	inOrder = 100
+	// maxTries bounds how often a name is tried that is there.
+	maxTries = 200
 	// maxMissing bounds how often a folder is made anew that goes meanwhile.
 	maxMissing = 100
 )
@@ -73,8 +77,11 @@ func createFile(root *os.Root, name string) (*os.File, string, error) {
 	extension := path.Ext(name)
 	stem := strings.TrimSuffix(name, extension)
 	missing := 0
-	for n := 1; n <= maxSameName; {
-		if n > 1 {
+	for n := 1; n <= maxTries; {
+		switch {
+		case n > inOrder:
+			name = fmt.Sprintf("%s-%d%s", stem, inOrder+1+rand.IntN(1e9), extension) //nolint:gosec // a number needs no secrecy
+		case n > 1:
 			name = fmt.Sprintf("%s-%d%s", stem, n, extension)
 		}
 		file, err := createBelow(root, name)
@@ -83,7 +90,7 @@ func createFile(root *os.Root, name string) (*os.File, string, error) {
 			return file, name, nil
 		case errors.Is(err, fs.ErrExist):
 			n++
-		case errors.Is(err, fs.ErrNotExist) && missing < maxMissing: // retention removed the empty folder just now
+		case (errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR)) && missing < maxMissing: // retention removed the empty folder just now
 			missing++
 		default:
 			return nil, "", err
@@ -93,7 +100,12 @@ func createFile(root *os.Root, name string) (*os.File, string, error) {
 }
 
 func createBelow(root *os.Root, name string) (*os.File, error) {
-	if err := root.MkdirAll(path.Dir(name), 0o750); err != nil {
+	dir := path.Dir(name)
+	err := root.MkdirAll(dir, 0o750)
+	if errors.Is(err, fs.ErrExist) { // a file has its name, against which no number helps, or the folder went meanwhile
+		err = &fs.PathError{Op: "mkdir", Path: dir, Err: syscall.ENOTDIR}
+	}
+	if err != nil {
 		return nil, err
 	}
 	return root.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o640)
@@ -141,10 +153,13 @@ func (f *File) Segment() Segment {
 // Note updates the duration in listings; Bytes are counted by Write.
 func (f *File) Note(duration time.Duration) { f.duration.Store(int64(duration)) }
 
-// End syncs and closes the file and returns the segment. After a write that failed the
-// file is cut back to what is whole. The index has it as ended even if an error is
-// returned, unless there is nothing to keep: a file that somebody removed, or in which
-// no frame is whole, which is removed.
+// Cut notes that what was written may not be whole at its end, as after a write that failed.
+func (f *File) Cut() { f.failed = true }
+
+// End syncs and closes the file and returns the segment. After a write that failed, or Cut,
+// the file is cut back to what is whole; if that cannot be done, it is at the next Open.
+// The index has it as ended even if an error is returned, unless there is nothing to keep:
+// a file that somebody removed, or in which no frame is whole, which is removed.
 func (f *File) End(duration time.Duration, why string) (Segment, error) {
 	s := f.Segment()
 	s.Duration, s.Why, s.Writing = duration, why, false
@@ -173,6 +188,7 @@ func (f *File) End(duration time.Duration, why string) (Segment, error) {
 		s.Bytes = size
 	}
 	err = errors.Join(err, f.file.Close())
+	s.unfinished = err != nil
 	f.library.ended(s)
 	return s, err
 }

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -325,5 +326,51 @@ func TestFailedWrite(t *testing.T) {
 		if err != nil || readErr != nil || !strings.HasSuffix(string(text), "\nff.") || s.Duration != 2*time.Second || s.Bytes != int64(len(text)) {
 			t.Errorf("%+v %v %q %v", s, err, text, readErr)
 		}
+	}
+}
+
+// TestOneNameForTwo: streams whose files would have one name have one each, whole.
+func TestOneNameForTwo(t *testing.T) {
+	r := newRig(t)
+	a, b := r.create("live/a", "x/1.mp4", day), r.create("cam/a", "x/1.mp4", day)
+	for range 3 {
+		r.write(a, "f")
+		r.write(b, "ff")
+	}
+	for _, f := range []*File{a, b} {
+		r.write(f, ".")
+		if _, err := f.End(time.Second, "unpublished"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, err := r.Create(Segment{Stream: "live/b", File: "x/1.mp4/2.mp4", Format: mediafile.MP4, Start: day})
+	if !errors.Is(err, syscall.ENOTDIR) {
+		t.Errorf("a folder where a file is: %v", err)
+	}
+	r.close()
+	if err := os.Remove(r.options.Index); err != nil {
+		t.Fatal(err)
+	}
+	r.open()
+	for stream, seconds := range map[string]time.Duration{"live/a": 3, "cam/a": 6} {
+		list := r.list(Query{Stream: stream})
+		if len(list) != 1 || list[0].Duration != seconds*time.Second {
+			t.Errorf("%s: %+v", stream, list)
+		}
+	}
+}
+
+// TestManyOfOneName: of a name that is there very often not all are tried, and there is no
+// end of recording.
+func TestManyOfOneName(t *testing.T) {
+	const many = 200
+	r := newRig(t)
+	r.put("x/1.mp4", "")
+	for n := 2; n <= many; n++ {
+		r.put(fmt.Sprintf("x/1-%d.mp4", n), "")
+	}
+	s := r.add("live/a", "x/1.mp4", day, 1)
+	if s.File == fmt.Sprintf("x/1-%d.mp4", many+1) || !strings.HasPrefix(s.File, "x/1-") || len(s.File) > len("x/1")+15 {
+		t.Error(s.File)
 	}
 }

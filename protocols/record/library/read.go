@@ -323,7 +323,18 @@ func (l *Library) open(id string) (Segment, *os.File, error) {
 	if errors.Is(err, fs.ErrNotExist) {
 		err = fmt.Errorf("%w: its file has gone: %w", ErrNotFound, err)
 	}
-	return s, file, err
+	if err != nil || s.Writing {
+		return s, file, err
+	}
+	i, err := file.Stat()
+	if err == nil && i.Mode().IsRegular() && i.Size() != s.Bytes {
+		err = fmt.Errorf("%w: %s is not the file that it was", ErrNotFound, s.File)
+	}
+	if err != nil {
+		file.Close()
+		return s, nil, err
+	}
+	return s, file, nil
 }
 
 // Hold keeps retention from a segment for some time from now: somebody plays it.

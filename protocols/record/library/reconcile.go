@@ -30,8 +30,17 @@ type reconciliation struct {
 
 // reconcile takes over the segments that the index knows, as far as their files are
 // there, and those of files that it does not know. No other goroutine runs yet.
-func (l *Library) reconcile(known map[string]Segment) {
-	r := &reconciliation{library: l, known: known, told: time.Now()}
+func (l *Library) reconcile(known []Segment) {
+	r := &reconciliation{library: l, known: make(map[string]Segment, len(known)), told: time.Now()}
+	for _, s := range known {
+		if old, again := r.known[s.File]; again { // somebody removed that file, and the name was free
+			if s.Start.Before(old.Start) {
+				s, old = old, s
+			}
+			r.drop(old)
+		}
+		r.known[s.File] = s
+	}
 	err := l.inside(func(root *os.Root) error {
 		r.root = root
 		r.walk()
@@ -41,8 +50,7 @@ func (l *Library) reconcile(known map[string]Segment) {
 		l.log.Warn("the folder of recordings cannot be read", slog.Any("error", err))
 	}
 	for _, s := range r.known { // whose files have gone
-		r.dropped++
-		l.overlay.put(change{segment: s, removed: true})
+		r.drop(s)
 	}
 	if r.looked+r.dropped > 0 {
 		l.log.Info("the index of recordings is in line with the files", r.progress())
@@ -51,6 +59,12 @@ func (l *Library) reconcile(known map[string]Segment) {
 		wake(l.persist)
 	}
 	wake(l.retain)
+}
+
+// drop takes a segment out of the index.
+func (r *reconciliation) drop(s Segment) {
+	r.dropped++
+	r.library.overlay.put(change{segment: s, removed: true})
 }
 
 func (r *reconciliation) progress() slog.Attr {
@@ -90,14 +104,13 @@ func (r *reconciliation) file(name string, entry fs.DirEntry) {
 	}
 	old, known := r.known[name]
 	delete(r.known, name)
-	if known && !old.Writing && i.Size() == old.Bytes {
+	if known && !old.Writing && !old.unfinished && i.Size() == old.Bytes {
 		r.library.adopt(old)
 		return
 	}
 	s, err := r.look(name, old, known)
 	if known && (err != nil || s.ID != old.ID) {
-		r.dropped++
-		r.library.overlay.put(change{segment: old, removed: true})
+		r.drop(old)
 	}
 	if err != nil {
 		if known || !errors.Is(err, errNotOurs) && !errors.Is(err, errNoMedia) {
@@ -141,11 +154,15 @@ func (r *reconciliation) look(name string, old Segment, known bool) (s Segment, 
 		return s, err
 	}
 	s = Segment{Stream: info.Stream, File: name, Format: info.Format, Start: info.Start, Why: WhyFound}
-	if known {
-		s.Stream, s.Start, s.Why = old.Stream, old.Start, old.Why
+	if known && s.Stream == "" {
+		s.Stream, s.Start = old.Stream, old.Start
 	}
 	if s.Stream, err = streamname.Parse(s.Stream); err != nil || s.Start.IsZero() {
 		return s, errNotOurs
+	}
+	s.identify()
+	if known = known && s.ID == old.ID; known { // else somebody put it there
+		s.Why = old.Why
 	}
 	if info.Duration <= 0 {
 		return s, errNoMedia
@@ -158,17 +175,19 @@ func (r *reconciliation) look(name string, old Segment, known bool) (s Segment, 
 		case errors.Is(err, errWritten), reason.Of(err, "") == reason.BadMedia:
 			return s, err
 		default: // of the file system, but what is whole can be read
+			s.unfinished = true
 			r.library.log.Warn("a recording cannot be mended", slog.String("file", name), slog.Any("error", err))
 		}
 		if i, err = file.Stat(); err != nil { // what it came to, also if only a part of that was done
 			return s, err
 		}
-		s.Why = WhyInterrupted
+		if !known || !old.unfinished {
+			s.Why = WhyInterrupted
+		}
 	} else if known && old.Writing {
 		s.Why = WhyInterrupted // between the file's end and that of the segment
 	}
 	s.Duration, s.Bytes, s.Tracks = info.Duration, i.Size(), Names(info.Tracks)
-	s.identify()
 	return s, nil
 }
 

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -254,5 +255,84 @@ func TestIndexCannotBeWritten(t *testing.T) {
 	}
 	if r.logs.has("looked_at") {
 		t.Error("files were looked at")
+	}
+}
+
+// TestNameUsedAgain: of two recordings of one name, since somebody removed the first, the
+// file is that of one alone after a start.
+func TestNameUsedAgain(t *testing.T) {
+	for _, second := range []string{"live/a", "live/b"} {
+		r := newRig(t)
+		first := r.add("live/a", "x/1.mp4", day, 3)
+		if err := os.Remove(filepath.Join(r.options.Folder, "x/1.mp4")); err != nil {
+			t.Fatal(err)
+		}
+		r.add(second, "x/1.mp4", day.Add(time.Hour), 5)
+		if _, file, err := r.Open(first.ID); !errors.Is(err, ErrNotFound) {
+			t.Errorf("the second is read as the first: %v", err)
+			file.Close()
+		}
+		r.reopen()
+		list := r.list(Query{})
+		if len(list) != 1 || list[0].Stream != second || list[0].Duration != 5*time.Second {
+			t.Errorf("%+v", list)
+		}
+		r.keeps(Keep{Bytes: 1}, 0)
+		eventually(t, "retention", func() bool { return r.onDisk() == "" })
+		if len(r.streams()) != 0 || r.totalBytes() != 0 {
+			t.Errorf("%v, %d bytes are left", r.streams(), r.totalBytes())
+		}
+	}
+}
+
+// TestReplacedMeanwhile: a file says itself of which stream it is, whatever was there
+// before under its name.
+func TestReplacedMeanwhile(t *testing.T) {
+	r := newRig(t)
+	r.add("live/a", "x/1.mp4", day, 3)
+	r.close()
+	r.put("x/1.mp4", header("live/b", day.Add(time.Hour))+"fffff.")
+	r.open()
+	list := r.list(Query{})
+	if len(list) != 1 || list[0].Stream != "live/b" || !list[0].Start.Equal(day.Add(time.Hour)) || list[0].Why != WhyFound {
+		t.Errorf("%+v", list)
+	}
+}
+
+// TestEndOfFullDisk: a file that the disk had no room to complete is completed at the next
+// start.
+func TestEndOfFullDisk(t *testing.T) {
+	r := newRig(t)
+	f := r.create("live/a", "a/1.mp4", day)
+	r.write(f, "ffx")
+	f.Cut()
+	r.media.mend = func(mediafile.File, int64) (mediafile.Info, error) { return mediafile.Info{}, syscall.ENOSPC }
+	if _, err := f.End(3*time.Second, "disk_full"); !errors.Is(err, syscall.ENOSPC) {
+		t.Error(err)
+	}
+	for range 2 {
+		r.reopen()
+		list := r.list(Query{})
+		if len(list) != 1 || list[0].Duration != 2*time.Second || list[0].Why != "disk_full" {
+			t.Errorf("%+v", list)
+		}
+		if text, err := os.ReadFile(filepath.Join(r.options.Folder, "a/1.mp4")); err != nil || !bytes.HasSuffix(text, []byte("\nff.")) {
+			t.Errorf("%q %v", text, err)
+		}
+	}
+}
+
+// TestCut: what was cut off in the middle is completed at once.
+func TestCut(t *testing.T) {
+	r := newRig(t)
+	f := r.create("live/a", "a/1.mp4", day)
+	r.write(f, "ffx")
+	f.Cut()
+	s, err := f.End(3*time.Second, "internal_error")
+	if err != nil || s.Duration != 2*time.Second {
+		t.Errorf("%+v %v", s, err)
+	}
+	if text, err := os.ReadFile(filepath.Join(r.options.Folder, "a/1.mp4")); err != nil || !bytes.HasSuffix(text, []byte("\nff.")) {
+		t.Errorf("%q %v", text, err)
 	}
 }

@@ -166,49 +166,36 @@ func (w *sweeper) stream(stream string, k Keep) {
 		return
 	}
 	for {
-		s, ok := w.oldest(stream)
-		if !ok {
-			return
-		}
-		old := k.Age > 0 && w.now.Sub(s.End()) > k.Age
+		c, ok := w.oldest(stream)
 		switch {
-		case old && !w.younger(&s, k.Age):
-			w.remove(s, causeAge)
+		case !ok:
+			return
+		case k.Age > 0 && c.age > k.Age:
+			w.remove(c.Segment, causeAge)
 		case k.Bytes > 0 && w.library.bytes(stream) > k.Bytes:
-			w.remove(s, causeStream)
-		case old: // by the clock alone
-			w.failed[s.ID] = true
+			w.remove(c.Segment, causeStream)
 		default:
 			return
 		}
 	}
 }
 
-// younger reports whether a segment ended less than age ago, though not by the clock: it
-// was recorded before somebody set that ahead, as machines do that begin with a wrong
-// time.
-func (w *sweeper) younger(s *Segment, age time.Duration) bool {
-	opened := w.library.opened
-	unset := opened.Add(w.now.Sub(w.library.begun)) // what the clock would say
-	return !s.Start.Before(opened.Truncate(time.Millisecond)) && !s.Start.After(unset) && unset.Sub(s.End()) <= age
-}
-
 // total removes the oldest of all streams while there are too many bytes.
 func (w *sweeper) total(bound int64) {
-	oldest := make(map[string]Segment)
+	oldest := make(map[string]candidate)
 	for _, stream := range w.library.streams() {
-		if s, ok := w.oldest(stream); ok {
-			oldest[stream] = s
+		if c, ok := w.oldest(stream); ok {
+			oldest[stream] = c
 		}
 	}
 	for len(oldest) > 0 && w.library.totalBytes() > bound && !w.library.closing() {
-		var first Segment
-		for _, s := range oldest {
-			if first.ID == "" || s.Start.Before(first.Start) {
-				first = s
+		var first candidate
+		for _, c := range oldest {
+			if first.ID == "" || c.before(&first) {
+				first = c
 			}
 		}
-		w.remove(first, causeTotal)
+		w.remove(first.Segment, causeTotal)
 		next, ok := w.oldest(first.Stream)
 		if oldest[first.Stream] = next; !ok {
 			delete(oldest, first.Stream)
@@ -218,22 +205,28 @@ func (w *sweeper) total(bound int64) {
 
 // oldest returns the oldest segment of a stream that may be removed, none if the library
 // is being closed.
-func (w *sweeper) oldest(stream string) (oldest Segment, ok bool) {
+func (w *sweeper) oldest(stream string) (oldest candidate, ok bool) {
 	if w.library.closing() {
 		return oldest, false
 	}
-	lo, hi := streamKeys(stream)
-	err := w.library.scan(lo, hi, func(s Segment) bool {
-		if s.Writing || w.failed[s.ID] || w.library.inUse(s.ID, w.now) {
-			return true
+	for i, e := range w.eras() {
+		lo, hi := e.keys(stream)
+		err := w.library.scan(lo, hi, func(s Segment) bool {
+			if s.Writing || w.failed[s.ID] || w.library.inUse(s.ID, w.now) {
+				return true
+			}
+			oldest, ok = candidate{s, i, e.age(&s)}, true
+			return false
+		})
+		if err != nil {
+			w.library.log.Error("the index of recordings cannot be read", slog.Any("error", err))
+			return oldest, false
 		}
-		oldest, ok = s, true
-		return false
-	})
-	if err != nil {
-		w.library.log.Error("the index of recordings cannot be read", slog.Any("error", err))
+		if ok {
+			break
+		}
 	}
-	return oldest, ok && err == nil
+	return oldest, ok
 }
 
 var errInUse = errors.New("the recording is played")

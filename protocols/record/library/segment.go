@@ -25,6 +25,8 @@ type Segment struct {
 	Writing  bool
 	Tracks   []string // such as "H264 1280x720" and "AAC 48000 Hz", as Names returns them
 	Why      string   // why it ended, such as "segment_duration" or "unpublished"; empty while Writing
+
+	unfinished bool // the file could not be made whole: the next Open tries again
 }
 
 // Why of segments whose end weir did not see.
@@ -82,11 +84,13 @@ type record struct {
 	Writing  bool             `json:"writing,omitempty"`
 	Tracks   []string         `json:"tracks,omitempty"`
 	Why      string           `json:"why,omitempty"`
+
+	Unfinished bool `json:"unfinished,omitempty"`
 }
 
 // encode returns the value that belongs to key.
 func (s *Segment) encode() ([]byte, error) {
-	return json.Marshal(record{s.File, s.Format, s.Duration, s.Bytes, s.Writing, s.Tracks, s.Why})
+	return json.Marshal(record{s.File, s.Format, s.Duration, s.Bytes, s.Writing, s.Tracks, s.Why, s.unfinished})
 }
 
 // decodeSegment is the reverse of key and encode.
@@ -100,5 +104,5 @@ func decodeSegment(key, value []byte) (s Segment, err error) {
 		return s, err
 	}
 	start := time.UnixMilli(int64(binary.BigEndian.Uint64([]byte(rest[:8])) ^ sign)).UTC()
-	return Segment{rest[8:], stream, r.File, r.Format, start, r.Duration, r.Bytes, r.Writing, r.Tracks, r.Why}, nil
+	return Segment{rest[8:], stream, r.File, r.Format, start, r.Duration, r.Bytes, r.Writing, r.Tracks, r.Why, r.Unfinished}, nil
 }

@@ -47,18 +47,20 @@ type store struct {
 	stale bool      // there is one that could not be opened: what it has is not known
 }
 
-// load opens the index if there is one, and returns the segments that it has by file.
-// What cannot be read is set aside.
-func (s *store) load() map[string]Segment {
+// load opens the index if there is one, and returns the segments that it has, by stream
+// and start. What cannot be read is set aside.
+func (s *store) load() (known []Segment) {
 	if _, err := os.Stat(s.path); errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
-	known := make(map[string]Segment)
 	err := guarded(func() (err error) {
 		if s.db, err = openDB(s.path); err != nil {
 			return err
 		}
-		return s.db.View(func(tx *bbolt.Tx) error { return readAll(tx, known) })
+		return s.db.View(func(tx *bbolt.Tx) (err error) {
+			known, err = readAll(tx)
+			return err
+		})
 	})
 	switch {
 	case err == nil:
@@ -101,16 +103,16 @@ func openDB(path string) (*bbolt.DB, error) {
 }
 
 // readAll reads the whole index, so that what is broken is known now.
-func readAll(tx *bbolt.Tx, known map[string]Segment) error {
+func readAll(tx *bbolt.Tx) (known []Segment, err error) {
 	head, segments, ids := tx.Bucket(headBucket), tx.Bucket(segmentsBucket), tx.Bucket(idsBucket)
 	if head == nil || segments == nil || ids == nil || string(head.Get(versionKey)) != storeVersion {
-		return errForeign
+		return nil, errForeign
 	}
 	n := 0
 	if err := ids.ForEach(func(_, _ []byte) error { n++; return nil }); err != nil {
-		return err
+		return nil, err
 	}
-	return segments.ForEach(func(k, v []byte) error {
+	err = segments.ForEach(func(k, v []byte) error {
 		seg, err := decodeSegment(k, v)
 		if err != nil {
 			return err
@@ -118,9 +120,10 @@ func readAll(tx *bbolt.Tx, known map[string]Segment) error {
 		if n--; n < 0 || string(ids.Get([]byte(seg.ID))) != string(k) {
 			return fmt.Errorf("the segment %s is there under another name", seg.ID)
 		}
-		known[seg.File] = seg
+		known = append(known, seg)
 		return nil
 	})
+	return known, err
 }
 
 // view calls f with the keys of segments, or with nil if there is no index on disk.

@@ -368,7 +368,7 @@ export const en = {
       "server.reloaded": "configuration read again",
       "record.segment": "recorded",
       "record.error": "recording fails",
-      "record.recovered": "recording goes on",
+      "record.recovered": "recording fails no more",
       events_lost: "events missing",
     },
   },

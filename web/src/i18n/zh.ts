@@ -368,7 +368,7 @@ export const zh: Words = {
       "server.reloaded": "重新读取配置",
       "record.segment": "录制完成一段",
       "record.error": "录制失败",
-      "record.recovered": "录制恢复",
+      "record.recovered": "录制不再失败",
       events_lost: "缺少事件",
     },
   },
