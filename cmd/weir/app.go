@@ -119,7 +119,7 @@ func (a *app) start(s *settings) error {
 	})
 	a.registry.MustRegister(a.events.hooks.Collectors()...)
 	a.registry.MustRegister(a.configuration.collectors()...)
-	a.registry.MustRegister(a.tls)
+	a.registry.MustRegister(a.tls, countDropped(s.logDropped))
 	host := &plugin.Host{
 		Log: a.log, Bus: a.bus, Delivery: a.delivery, Sessions: a.sessions, Auth: counted, HTTP: a.http, Metrics: a.registry, TLS: a.tls,
 		Data: s.data.Dir,
@@ -156,7 +156,7 @@ func (a *app) start(s *settings) error {
 
 // route fills in what the HTTP server has besides the plugins' media.
 func (a *app) route(s *settings, authorizer auth.Authorizer, exposition http.Handler) {
-	a.http.Handle("/api/", api.New(api.Options{
+	a.http.HandleAlways("/api/", api.New(api.Options{
 		Logger: a.log, Version: version, RTMPPort: port(a.rtmp), RTMPSPort: port(a.rtmps), RTSPPort: port(a.rtsp), RTSPSPort: port(a.rtsps), WebRTCPort: port(a.webrtc),
 		Streams:  a.listStreams,
 		Sessions: a.sessions, Events: a.events.hub, Authorizer: authorizer, Explainer: a.auth, Stats: a.stats.Since, Pulls: pulls{a}, Forwards: forwards{a},
@@ -165,16 +165,16 @@ func (a *app) route(s *settings, authorizer auth.Authorizer, exposition http.Han
 		Loopback: a.loopback, Warnings: a.warnings,
 	}))
 	guard := &api.Guard{Authorizer: authorizer, Sessions: a.sessions, Remote: a.http.Remote, Loopback: a.loopback}
-	a.http.Handle("/metrics", guard.Protect(auth.Metrics, exposition))
-	a.http.Handle("/debug/pprof/", guard.Protect(auth.Pprof, api.Profiles()))
+	a.http.HandleAlways("/metrics", guard.Protect(auth.Metrics, exposition))
+	a.http.HandleAlways("/debug/pprof/", guard.Protect(auth.Pprof, api.Profiles()))
 	if challenge := a.tls.Challenge(); challenge != nil {
-		a.http.Handle(tlscert.ChallengePath, challenge)
+		a.http.HandleAlways(tlscert.ChallengePath, challenge)
 	}
-	a.http.Handle("/healthz", state("ok", func() bool { return true }))
-	a.http.Handle("/readyz", state("ready", a.ready.Load))
+	a.http.HandleAlways("/healthz", state("ok", func() bool { return true }))
+	a.http.HandleAlways("/readyz", state("ready", a.ready.Load))
 	page := web.Handler()
-	a.http.Handle("/", page)
-	a.http.Handle("/assets/", page)
+	a.http.HandleAlways("/", page)
+	a.http.HandleAlways("/assets/", page)
 }
 
 // state answers 200 while ok holds, else 503.

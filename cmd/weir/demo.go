@@ -6,6 +6,7 @@ import (
 	_ "embed" // the clip
 	"errors"
 	"fmt"
+	"io"
 	"time"
 
 	"github.com/weirmedia/weir/cmd/weir/bench"
@@ -30,7 +31,7 @@ type demoCommand struct{ configFlag }
 
 // Run serves and publishes the built-in clip over RTMP, as an encoder would.
 func (c *demoCommand) Run(con *console) error {
-	return run(con, c.configFlag, func(ctx context.Context, a *app) error {
+	return run(con, c.configFlag, func(ctx context.Context, a *app, out io.Writer) error {
 		clip, err := bench.ReadClip(bytes.NewReader(demoClip))
 		if err != nil {
 			return fmt.Errorf("built-in clip: %w", err)
@@ -38,7 +39,7 @@ func (c *demoCommand) Run(con *console) error {
 		if a.rtmp == nil {
 			return errors.New("the demo publishes by RTMP, but rtmp.listen is off")
 		}
-		fmt.Fprintf(con.out, "  %-9s%s\n", "demo", demoStream+" is being published")
+		fmt.Fprintf(out, "  %-9s%s\n", "demo", demoStream+" is being published")
 		for ctx.Err() == nil {
 			err := publishDemo(ctx, clip, "rtmp://"+reachable(a.rtmp, 1935)+"/"+demoStream)
 			if ctx.Err() == nil {

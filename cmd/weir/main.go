@@ -9,6 +9,7 @@ import (
 	"os"
 	"runtime"
 	"runtime/debug"
+	"sync/atomic"
 
 	"github.com/alecthomas/kong"
 )
@@ -51,7 +52,9 @@ func main() {
 	if err := parser.Run(&console{os.Stdin, os.Stdout, os.Stderr}); err != nil {
 		var silent *exitError
 		if !errors.As(err, &silent) {
-			fmt.Fprintln(os.Stderr, "weir:", err)
+			last := newLineQueue(os.Stderr, new(atomic.Uint64), nil)
+			fmt.Fprintln(last, "weir:", err)
+			last.close(flushTime)
 		}
 		os.Exit(exitStatus(err))
 	}

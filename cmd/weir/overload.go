@@ -28,7 +28,7 @@ func (a *app) watchResources(l limitSettings) *overload.Guard {
 func (l *limitSettings) resources() overload.Limits {
 	memory := int64(l.MaxMemory)
 	if memory == 0 {
-		memory = overload.SystemMemory()
+		memory, _ = overload.SystemMemory()
 	}
 	return overload.Limits{
 		overload.LoopShare: float64(l.MaxLoad) / 100, overload.Bandwidth: float64(l.MaxBandwidth),
@@ -38,6 +38,10 @@ func (l *limitSettings) resources() overload.Limits {
 
 func (a *app) readResources() overload.Reading {
 	r := overload.Reading{At: time.Now(), Memory: float64(stats.Memory()), Descriptors: float64(stats.OpenFiles())}
+	if a.configuration.current().limits.MaxMemory == 0 { // else the limit is the process' own
+		_, group := overload.SystemMemory()
+		r.Memory = max(r.Memory, float64(group))
+	}
 	counts := a.delivery.Stats()
 	for i := range counts.Loops[:len(counts.Loops)-1] { // the last is no loop
 		r.Work = append(r.Work, time.Duration(counts.Loops[i].Busy.Load()))

@@ -35,7 +35,7 @@ type configuration struct {
 	restart []string // keys that have other values since, which count after a restart
 	etag    string   // another one after each change
 
-	gate    sync.Mutex // taken under mu to put a change in force, and not to read files
+	gate    sync.Mutex // taken under mu to put a change in force, and not for files
 	running bool       // the server has started and does not stop; guarded by gate
 }
 
@@ -72,12 +72,20 @@ func (c *configuration) collectors() []prometheus.Collector {
 func (c *configuration) current() *settings { return c.inForce.Load() }
 
 // allow says whether changes may be made. It waits for one that is being put in force,
-// not for one that is being read.
+// not for one that is being read or kept.
 func (c *configuration) allow(running bool) {
 	c.gate.Lock()
 	defer c.gate.Unlock()
 	c.running = running
 }
+
+func (c *configuration) allowed() bool {
+	c.gate.Lock()
+	defer c.gate.Unlock()
+	return c.running
+}
+
+var errNotReady = &api.ConfigError{Code: api.NotReady, Err: errors.New("the server starts or stops")}
 
 // Effective implements api.Configuration.
 func (c *configuration) Effective() (text []byte, etag string, err error) {
@@ -229,15 +237,22 @@ func (c *configuration) load(overlay config.Overlay, keep func(config.Change) er
 	if err != nil {
 		return change, err
 	}
-	c.gate.Lock()
-	defer c.gate.Unlock()
-	if !c.running {
-		return change, &api.ConfigError{Code: api.NotReady, Err: errors.New("the server starts or stops")}
+	if !c.allowed() {
+		return change, errNotReady
 	}
 	if keep != nil {
 		if err := keep(change); err != nil {
 			return change, err
 		}
+	}
+	c.gate.Lock()
+	defer c.gate.Unlock()
+	switch {
+	case c.running:
+	case keep != nil: // the server stops, and has the change when it starts again
+		return change, nil
+	default:
+		return change, errNotReady
 	}
 	c.app.warn(next, before)
 	apply()

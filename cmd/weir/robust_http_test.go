@@ -148,3 +148,50 @@ func TestSlowHeader(t *testing.T) {
 	}
 	w.verify(t)
 }
+
+// TestFullOfViewers: a server whose HTTP connections are all taken still answers who
+// watches over it, so that nobody restarts it for that.
+func TestFullOfViewers(t *testing.T) {
+	s := startServer(t, func(s *settings) { s.http.MaxConnections = 2 })
+	src := s.publish(t, "live/test", sourceOptions{})
+	src.tick()
+	viewer := s.openFLV(t, "live/test")
+	if _, err := viewer.ReadTag(); err != nil {
+		t.Fatal(err)
+	}
+	dialTCP(t, s.http.Addr()) // which says nothing
+	eventually(t, "all places are taken", func() bool { return s.http.Connections() == 2 })
+	for _, tt := range []struct {
+		path   string
+		status int
+	}{
+		{"/healthz", 200},
+		{"/readyz", 200},
+		{"/metrics", 200},
+		{"/api/v1/streams", 200},
+		{"/", 200},
+		{"/debug/pprof/", 200},
+		{"/live/test.flv", 503},
+		{"/live/test/index.m3u8", 503},
+		{"/rtc/v1/play/", 503},
+	} {
+		conn := dialTCP(t, s.http.Addr())
+		_, _ = io.WriteString(conn, "GET "+tt.path+" HTTP/1.1\r\nHost: localhost\r\n\r\n")
+		response, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		response.Body.Close()
+		if response.StatusCode != tt.status || !response.Close {
+			t.Errorf("%s: %s, closed: %v", tt.path, response.Status, response.Close)
+		}
+		conn.Close()
+	}
+	if n := s.ends("http", "", reason.LimitReached); n != 3 {
+		t.Errorf("%d are counted as refused, want 3", n)
+	}
+	src.tick()
+	if _, err := viewer.ReadTag(); err != nil {
+		t.Errorf("the viewer: %v", err)
+	}
+}

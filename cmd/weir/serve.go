@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -29,17 +30,17 @@ func (c *serveCommand) Run(con *console) error {
 	return run(con, c.configFlag, nil)
 }
 
-// run starts the server, prints where to go, runs beside, if there is one, and
-// waits for a signal to stop.
-func run(con *console, flag configFlag, beside func(ctx context.Context, a *app) error) error {
+// run starts the server, prints where to go, runs beside, if there is one, which may
+// print too, and waits for a signal to stop.
+func run(con *console, flag configFlag, beside func(ctx context.Context, a *app, out io.Writer) error) error {
 	s, err := flag.load()
 	if err != nil {
 		return err
 	}
-	log, err := newLogger(con.err, s.log, s.logLevel)
-	if err != nil {
-		return err
-	}
+	log, written := newLogger(con.err, s)
+	defer written.close(flushTime)
+	out := newLineQueue(con.out, new(atomic.Uint64), nil)
+	defer out.close(0) // what nobody has read yet, nobody misses
 	for _, w := range s.report.Warnings {
 		log.Warn("configuration", slog.String("warning", w))
 	}
@@ -55,18 +56,19 @@ func run(con *console, flag configFlag, beside func(ctx context.Context, a *app)
 	// Nobody takes these, but a program that asks for none ends when it writes to a
 	// pipe that nobody reads any more: what collects the log may end, streams must not.
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
-	a, err := newApp(s, log)
+	context.AfterFunc(ctx, stop) // a second one ends the program at once
+	a, err := start(ctx, s, log)
 	if err != nil {
 		return err
 	}
-	a.printBanner(con.out)
+	a.printBanner(out)
 
 	failed := make(chan error, 1)
 	besideDone := make(chan struct{})
 	go func() {
 		defer close(besideDone)
 		if beside != nil {
-			if err := beside(ctx, a); err != nil && ctx.Err() == nil {
+			if err := beside(ctx, a, out); err != nil && ctx.Err() == nil {
 				failed <- err
 			}
 		}
@@ -76,7 +78,7 @@ func run(con *console, flag configFlag, beside func(ctx context.Context, a *app)
 	case <-ctx.Done():
 	case err = <-failed:
 	}
-	stop() // a second signal ends the program at once
+	stop()
 	timeout := a.configuration.current().shutdown.Timeout
 	log.Info("stopping", slog.Duration("timeout", time.Duration(timeout)))
 	err = errors.Join(err, a.close(timeout))
@@ -85,6 +87,31 @@ func run(con *console, flag configFlag, beside func(ctx context.Context, a *app)
 		log.Info("stopped")
 	}
 	return err
+}
+
+// start is newApp, for which nobody waits longer than for the end once ctx has ended: it
+// reads files, which may come by a network that does not answer.
+func start(ctx context.Context, s *settings, log *slog.Logger) (*app, error) {
+	type result struct {
+		app *app
+		err error
+	}
+	done := make(chan result, 1)
+	go func() {
+		a, err := newApp(s, log)
+		done <- result{a, err}
+	}()
+	select {
+	case r := <-done:
+		return r.app, r.err
+	case <-ctx.Done():
+	}
+	select {
+	case r := <-done:
+		return r.app, r.err
+	case <-time.After(time.Duration(s.shutdown.Timeout)):
+		return nil, errors.New("stopped before it had started")
+	}
 }
 
 // reloadAt reads the configuration again at each signal, until ctx ends.
@@ -99,17 +126,24 @@ func (a *app) reloadAt(ctx context.Context, signals <-chan os.Signal) {
 	}
 }
 
-func newLogger(w io.Writer, s logSettings, shown *slog.LevelVar) (*slog.Logger, error) {
-	level, err := s.level()
-	if err != nil {
-		return nil, err
-	}
-	shown.Set(level)
+// newLogger returns the log and what has to be closed so that it is written.
+func newLogger(w io.Writer, s *settings) (*slog.Logger, *lineQueue) {
+	s.logLevel.Set(s.log.mustLevel())
+	direct := s.log.handler(w, s.logLevel)
+	q := newLineQueue(w, s.logDropped, func(dropped uint64) error {
+		r := slog.NewRecord(time.Now(), slog.LevelWarn, "log lines dropped", 0)
+		r.AddAttrs(slog.Uint64("lines", dropped))
+		return direct.Handle(context.Background(), r)
+	})
+	return slog.New(s.log.handler(q, s.logLevel)), q
+}
+
+func (l *logSettings) handler(w io.Writer, shown slog.Leveler) slog.Handler {
 	options := &slog.HandlerOptions{Level: shown}
-	if s.Format == "json" {
-		return slog.New(slog.NewJSONHandler(w, options)), nil
+	if l.Format == "json" {
+		return slog.NewJSONHandler(w, options)
 	}
-	return slog.New(slog.NewTextHandler(w, options)), nil
+	return slog.NewTextHandler(w, options)
 }
 
 // cutOffTime is what services have to cut off connections and to complete files when

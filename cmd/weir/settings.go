@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"path/filepath"
+	"sync/atomic"
 	"time"
 
 	"github.com/weirmedia/weir/pkg/auth"
@@ -33,9 +34,10 @@ type settings struct {
 	tls      *tlscert.Config
 	plugins  []pluginSettings
 
-	logLevel *slog.LevelVar // what is logged now
-	source   configFlag     // where it was read
-	report   *config.Report // of the reading
+	logLevel   *slog.LevelVar // what is logged now
+	logDropped *atomic.Uint64 // lines that nobody took
+	source     configFlag     // where it was read
+	report     *config.Report // of the reading
 }
 
 type pluginSettings struct {
@@ -61,10 +63,10 @@ func defaultSettings() *settings {
 		shutdown: shutdownSettings{Timeout: config.Duration(10 * time.Second)},
 		data:     dataSettings{Dir: "data"},
 		auth:     auth.NewConfig(),
-		logLevel: new(slog.LevelVar),
-		hooks:    hook.NewConfig(),
-		http:     httpserver.NewConfig(),
-		tls:      tlscert.NewConfig(),
+		logLevel: new(slog.LevelVar), logDropped: new(atomic.Uint64),
+		hooks: hook.NewConfig(),
+		http:  httpserver.NewConfig(),
+		tls:   tlscert.NewConfig(),
 	}
 	for _, p := range plugins() {
 		s.plugins = append(s.plugins, pluginSettings{p.Section, p.New()})

@@ -24,8 +24,9 @@ type Config struct {
 	// AllowOrigin is the origin whose pages may play media: "*" for all, empty
 	// for none but weir's own.
 	AllowOrigin string `yaml:"allow_origin" help:"Whose pages may play media (CORS): '*' for all, one origin such as 'https://example.org', or empty for weir's own console only."`
-	// MaxConnections bounds the open connections of all listeners here, each.
-	MaxConnections int `yaml:"max_connections" help:"Open connections, of each listener; at least 1."`
+	// MaxConnections bounds the open connections of all listeners here, each, but for
+	// the reserve of HandleAlways.
+	MaxConnections int `yaml:"max_connections" help:"Open connections, of each listener; at least 1. Health, metrics, API and console are answered beyond it."`
 	// HeaderTimeout bounds the TLS handshake and the reading of a request's
 	// header, MaxHeaderBytes its size.
 	HeaderTimeout  config.Duration `yaml:"header_timeout" help:"For the TLS handshake, and for a request's header; more than '0s'."`

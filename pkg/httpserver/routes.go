@@ -63,6 +63,12 @@ func (s *Server) Handle(pattern string, h http.Handler) {
 	slices.SortFunc(t.subtrees, func(a, b subtree) int { return cmp.Compare(len(b.prefix), len(a.prefix)) })
 }
 
+// HandleAlways is Handle for what must be reached when http.max_connections are open:
+// by who watches over the server, not by viewers.
+func (s *Server) HandleAlways(pattern string, h http.Handler) { s.Handle(pattern, always{h}) }
+
+type always struct{ http.Handler }
+
 // HandleSuffix serves every path that ends in text, such as ".flv" or
 // "/index.m3u8"; what stands before it is the stream's name. The longest suffix
 // wins. Call it before Start; a suffix that is taken panics.

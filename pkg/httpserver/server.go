@@ -58,6 +58,8 @@ type Server struct {
 	table        table
 	http         *http.Server
 	unserved     unserved
+	reserve      reserve
+	full         error           // told to who is refused for want of places
 	plain        *listen.Limited // nil if off
 	tls          *listen.Limited // nil if off
 }
@@ -80,6 +82,7 @@ func New(o Options) *Server {
 			s.refuse(remote.String(), why, err)
 		},
 	}
+	s.full = fmt.Errorf("http.max_connections: all %d are in use", s.config.MaxConnections)
 	s.http = &http.Server{
 		Handler:           s,
 		ReadHeaderTimeout: time.Duration(s.config.HeaderTimeout),
@@ -90,8 +93,8 @@ func New(o Options) *Server {
 			SendPingTimeout:      pingAfter,
 			PingTimeout:          pingTimeout,
 		},
-		ConnContext: s.unserved.context,
-		ConnState:   s.unserved.state,
+		ConnContext: s.connected,
+		ConnState:   s.connectionState,
 		// What net/http reports are peers' faults, one line each: an attack
 		// must not fill the log.
 		ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
@@ -140,9 +143,8 @@ func (s *Server) listen(key string, address config.Listen) (*listen.Limited, err
 	if err != nil {
 		return nil, err
 	}
-	full := fmt.Errorf("http.max_connections: all %d are in use", s.config.MaxConnections)
-	return listen.Limit(l, s.config.MaxConnections, func(remote net.Addr) {
-		s.refuse(remote.String(), reason.LimitReached, full)
+	return listen.Limit(l, s.config.MaxConnections+reserveSize, func(remote net.Addr) {
+		s.refuse(remote.String(), reason.LimitReached, s.full)
 	}), nil
 }
 
@@ -193,11 +195,19 @@ func (s *Server) Shutdown(ctx context.Context) error {
 // ServeHTTP finds the handler of a request.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer s.recover(r)
-	s.unserved.serve(r)
-	deadlines := http.NewResponseController(w)
+	place := s.unserved.serve(r)
 	if r.ContentLength != 0 {
-		_ = deadlines.SetReadDeadline(time.Now().Add(bodyTimeout)) // fails only in tests without a connection
+		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyTimeout)) // fails only in tests without a connection
 	}
+	if place != nil {
+		s.serveReserved(w, r, place)
+		return
+	}
+	s.route(w, r)
+}
+
+func (s *Server) route(w http.ResponseWriter, r *http.Request) {
+	deadlines := http.NewResponseController(w)
 	if h := s.table.fixed(r.URL.Path); h != nil {
 		_ = deadlines.SetWriteDeadline(time.Now().Add(answerTimeout))
 		h.ServeHTTP(w, r)

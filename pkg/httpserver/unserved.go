@@ -1,7 +1,6 @@
 package httpserver
 
 import (
-	"context"
 	"errors"
 	"net"
 	"net/http"
@@ -30,29 +29,34 @@ type unserved struct {
 type httpPeer struct {
 	since  time.Time
 	active bool        // bytes of a request came
-	served atomic.Bool // a request was made, or HTTP/2 agreed on
+	served atomic.Bool // a request was made, HTTP/2 agreed on, or it is counted already
+	place  *place      // in the reserve; nil within http.max_connections
 }
 
 type peerKey struct{}
 
-// context marks the requests of a connection (http.Server.ConnContext).
-func (u *unserved) context(ctx context.Context, c net.Conn) context.Context {
+// begin notes a new connection.
+func (u *unserved) begin(c net.Conn) *httpPeer {
 	p := &httpPeer{since: time.Now()}
 	u.mu.Lock()
 	u.peers[c] = p
 	u.mu.Unlock()
-	return context.WithValue(ctx, peerKey{}, p)
+	return p
 }
 
-// serve notes that a request came.
-func (u *unserved) serve(r *http.Request) {
-	if p, ok := r.Context().Value(peerKey{}).(*httpPeer); ok {
-		p.served.Store(true)
+// serve notes that a request came, and returns its connection's place in the reserve,
+// nil if it has none.
+func (u *unserved) serve(r *http.Request) *place {
+	p, ok := r.Context().Value(peerKey{}).(*httpPeer)
+	if !ok { // tests without a connection
+		return nil
 	}
+	p.served.Store(true)
+	return p.place
 }
 
-// state follows a connection (http.Server.ConnState).
-func (u *unserved) state(c net.Conn, state http.ConnState) {
+// state follows a connection, and returns what is known of it; nil if it is forgotten.
+func (u *unserved) state(c net.Conn, state http.ConnState) *httpPeer {
 	u.mu.Lock()
 	p := u.peers[c]
 	if state == http.StateClosed || state == http.StateHijacked {
@@ -60,7 +64,7 @@ func (u *unserved) state(c net.Conn, state http.ConnState) {
 	}
 	u.mu.Unlock()
 	if p == nil {
-		return // forgotten before
+		return nil
 	}
 	switch state {
 	case http.StateActive:
@@ -70,6 +74,7 @@ func (u *unserved) state(c net.Conn, state http.ConnState) {
 	case http.StateClosed:
 		u.closed(c, p)
 	}
+	return p
 }
 
 // closed reports c unless it made a request or did not even begin one. A browser

@@ -89,8 +89,8 @@ func (l *Limited) Accept() (net.Conn, error) {
 		if err != nil {
 			return nil, err
 		}
-		if l.open.Add(1) <= l.limit || l.limit <= 0 {
-			return &Conn{TCPConn: tcp, listener: l}, nil
+		if n := l.open.Add(1); n <= l.limit || l.limit <= 0 {
+			return &Conn{TCPConn: tcp, listener: l, place: n}, nil
 		}
 		l.open.Add(-1)
 		if l.onRefuse != nil { // first, so that who sees the reset also sees the count
@@ -112,12 +112,22 @@ func refuse(c *net.TCPConn) {
 type Conn struct {
 	*net.TCPConn
 	listener *Limited
+	place    int64
 	once     sync.Once
 }
+
+// Place returns how many connections were open when this one was accepted, it included.
+func (c *Conn) Place() int { return int(c.place) }
 
 // Close closes the connection and makes room for another.
 func (c *Conn) Close() error {
 	err := c.TCPConn.Close()
 	c.once.Do(func() { c.listener.open.Add(-1) })
 	return err
+}
+
+// Reset closes the connection as those beyond the limit are closed.
+func (c *Conn) Reset() {
+	refuse(c.TCPConn)
+	_ = c.Close() // makes room; it is closed already
 }

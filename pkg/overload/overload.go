@@ -19,7 +19,7 @@ type Resource string
 // The resources.
 const (
 	LoopShare   Resource = "loop_share"  // of its time that the busiest delivery loop works
-	Memory      Resource = "memory"      // bytes that the process occupies
+	Memory      Resource = "memory"      // bytes that the process or its control group occupies
 	Descriptors Resource = "descriptors" // open files and sockets
 	Bandwidth   Resource = "bandwidth"   // bit/s to all viewers
 )

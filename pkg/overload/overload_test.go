@@ -164,13 +164,51 @@ func TestControlGroups(t *testing.T) {
 			for name, text := range tt.files {
 				system["sys/fs/cgroup/"+name] = &fstest.MapFile{Data: []byte(text)}
 			}
-			if got := memoryOf(system); got != tt.want {
+			if got, _ := memoryOf(system); got != tt.want {
 				t.Errorf("%d bytes, want %d", got, tt.want)
 			}
 		})
 	}
-	if got := memoryOf(fstest.MapFS{}); got != 0 {
-		t.Errorf("without files: %d bytes", got)
+	if limit, used := memoryOf(fstest.MapFS{}); limit != 0 || used != 0 {
+		t.Errorf("without files: %d of %d bytes", used, limit)
+	}
+}
+
+// What counts is what the group takes whose limit is the least, sockets' buffers and
+// other processes included, but not what the kernel takes back when it needs room.
+func TestControlGroupUsage(t *testing.T) {
+	const (
+		v2 = "anon 300\nfile 650\nsock 100\nshmem 50\ninactive_anon 350\nactive_file 200\ninactive_file 400\nslab_reclaimable 30\nslab_unreclaimable 20\n"
+		v1 = "active_file 1\ninactive_file 2\nhierarchical_memory_limit 2000\ntotal_active_file 200\ntotal_inactive_file 400\n"
+	)
+	for _, tt := range []struct {
+		name   string
+		groups string
+		files  map[string]string
+		want   int64
+	}{
+		{"no limit", "0::/a\n", map[string]string{"a/memory.max": "max\n", "a/memory.current": "1100\n", "a/memory.stat": v2}, 0},
+		{"the machine's", "0::/a\n", map[string]string{"a/memory.max": "9000000000000\n", "a/memory.current": "1100\n", "a/memory.stat": v2}, 0},
+		{"max", "0::/a\n", map[string]string{"a/memory.max": "2000\n", "a/memory.current": "1100\n", "a/memory.stat": v2}, 470},
+		{"high", "0::/a\n", map[string]string{"a/memory.max": "max\n", "a/memory.high": "2000\n", "a/memory.current": "1100\n", "a/memory.stat": v2}, 470},
+		{"of a parent", "0::/a/b\n", map[string]string{
+			"a/b/memory.max": "3000\n", "a/b/memory.current": "700\n", "a/b/memory.stat": "",
+			"a/memory.max": "2000\n", "a/memory.current": "1100\n", "a/memory.stat": v2,
+		}, 470},
+		{"a container's own", "0::/\n", map[string]string{"memory.max": "2000\n", "memory.current": "1100\n", "memory.stat": v2}, 470},
+		{"version 1", "3:memory,cpu:/a\n", map[string]string{"memory/a/memory.limit_in_bytes": "2000\n", "memory/a/memory.usage_in_bytes": "1000\n", "memory/a/memory.stat": v1}, 400},
+		{"cache has grown meanwhile", "0::/a\n", map[string]string{"a/memory.max": "2000\n", "a/memory.current": "600\n", "a/memory.stat": v2}, 0},
+		{"nothing told", "0::/a\n", map[string]string{"a/memory.max": "2000\n", "a/memory.current": "1100\n"}, 0},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			system := fstest.MapFS{"proc/self/cgroup": {Data: []byte(tt.groups)}, "proc/meminfo": {Data: []byte("MemTotal: 8388608 kB\n")}}
+			for name, text := range tt.files {
+				system["sys/fs/cgroup/"+name] = &fstest.MapFile{Data: []byte(text)}
+			}
+			if _, got := memoryOf(system); got != tt.want {
+				t.Errorf("%d bytes, want %d", got, tt.want)
+			}
+		})
 	}
 }
 
@@ -178,7 +216,7 @@ func TestSystem(t *testing.T) {
 	if n := SystemDescriptors(); n < 64 || n > 1<<40 {
 		t.Errorf("%d descriptors", n)
 	}
-	if n := SystemMemory(); n < 64<<20 || n > 1<<50 {
-		t.Errorf("%d bytes", n)
+	if limit, used := SystemMemory(); limit < 64<<20 || limit > 1<<50 || used < 0 {
+		t.Errorf("%d of %d bytes", used, limit)
 	}
 }

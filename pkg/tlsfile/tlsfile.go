@@ -15,6 +15,11 @@ import (
 // of stat, so cheap that a renewed certificate can be in use within seconds.
 const recheck = 5 * time.Second
 
+// lookPatience is for how long a handshake waits for the files to be looked at, so that
+// the first after a change has the new certificate. A local disk takes 1 ms; a network
+// file system may never answer.
+const lookPatience = 100 * time.Millisecond
+
 // Certificate is a certificate and key from files that are read again when they
 // change. While the new ones cannot be used, the old ones are. Safe for
 // concurrent use.
@@ -22,10 +27,12 @@ type Certificate struct {
 	files [2]string // certificate chain and key, PEM
 	log   *slog.Logger
 
+	stamps [2]stamp // of whoever looks at the files, which is one at a time
+
 	mu      sync.Mutex
 	current *tls.Certificate
-	stamps  [2]stamp
 	checked time.Time
+	looking bool
 }
 
 // stamp tells versions of a file apart.
@@ -56,21 +63,49 @@ func (c *Certificate) Config() *tls.Config {
 
 // Get has the form of tls.Config.GetCertificate.
 func (c *Certificate) Get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+	if looked := c.look(); looked != nil {
+		patience := time.NewTimer(lookPatience)
+		defer patience.Stop()
+		select {
+		case <-looked:
+		case <-patience.C:
+		}
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if now := time.Now(); now.Sub(c.checked) >= recheck {
-		c.checked = now
-		c.refresh()
-	}
 	return c.current, nil
 }
 
-// refresh reads the files if they have changed. The new stamps are kept even if
-// the files cannot be used, so that each change is reported once.
-func (c *Certificate) refresh() {
+// look begins to look at the files if it is time to, and returns what is closed when that
+// is done; nil if there is nothing to wait for.
+func (c *Certificate) look() <-chan struct{} {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	now := time.Now()
+	if c.looking || now.Sub(c.checked) < recheck {
+		return nil
+	}
+	c.looking, c.checked = true, now
+	looked := make(chan struct{})
+	go func() {
+		defer close(looked)
+		fresh := c.refresh()
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.looking = false
+		if fresh != nil {
+			c.current = fresh
+		}
+	}()
+	return looked
+}
+
+// refresh returns the certificate if the files have changed, else nil. The new stamps
+// are kept even if the files cannot be used, so that each change is reported once.
+func (c *Certificate) refresh() *tls.Certificate {
 	stamps, err := c.stat()
 	if stamps == c.stamps {
-		return // unchanged, or still missing
+		return nil // unchanged, or still missing
 	}
 	c.stamps = stamps
 	var fresh *tls.Certificate
@@ -79,10 +114,10 @@ func (c *Certificate) refresh() {
 	}
 	if err != nil {
 		c.log.Error("certificate not reloaded, the old one stays in use", slog.String("error", err.Error()))
-		return
+		return nil
 	}
-	c.current = fresh
 	c.log.Info("certificate reloaded", slog.String("file", c.files[0]))
+	return fresh
 }
 
 // stat returns zero stamps with an error.
