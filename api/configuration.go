@@ -129,8 +129,7 @@ func (a *api) changeConfig(c *gin.Context) {
 		return
 	}
 	var body ConfigChanges
-	if err := readBody(c, &body); err != nil {
-		fail(c, http.StatusBadRequest, string(reason.BadRequest), err.Error(), "")
+	if !readBody(c, &body) {
 		return
 	}
 	if len(body.Changes) == 0 {

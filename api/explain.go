@@ -15,9 +15,6 @@ import (
 	"github.com/weirmedia/weir/pkg/streamname"
 )
 
-// maxBody bounds the body of a request in bytes.
-const maxBody = 64 << 10
-
 // Question is what explain is asked: whether a client would be let in.
 type Question struct {
 	// URL names the stream, and its query may hold credentials; or else Stream does.
@@ -44,8 +41,7 @@ type Explanation struct {
 // question may make weir ask the operator's service.
 func (a *api) explain(c *gin.Context) {
 	var q Question
-	if err := readBody(c, &q); err != nil {
-		fail(c, http.StatusBadRequest, string(reason.BadRequest), err.Error(), "")
+	if !readBody(c, &q) {
 		return
 	}
 	request, field, err := q.request()

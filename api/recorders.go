@@ -101,11 +101,10 @@ func (a *api) stopRecorder(c *gin.Context) {
 // readRecorder reads the body of a request into v, of which stream is a part, or
 // answers and returns false.
 func readRecorder(c *gin.Context, v any, stream *string) bool {
-	err := readBody(c, v)
-	if err != nil {
-		fail(c, http.StatusBadRequest, string(reason.BadRequest), err.Error(), "")
+	if !readBody(c, v) {
 		return false
 	}
+	var err error
 	if *stream, err = streamname.Parse(*stream); err != nil {
 		fail(c, http.StatusBadRequest, string(reason.BadName), err.Error(), "stream")
 		return false

@@ -8,8 +8,6 @@ import (
 	"time"
 
 	"github.com/gin-gonic/gin"
-
-	"github.com/weirmedia/weir/pkg/reason"
 )
 
 // RelayInfo is a stream that is fetched or sent elsewhere, as the API shows it.
@@ -112,7 +110,7 @@ func routeRelay[New, Part any](a *api, e *gin.Engine, name string, r Relay[New, 
 	e.HEAD(path, list)
 	e.POST(path, func(c *gin.Context) {
 		var rule New
-		if a.readRelay(c, &rule) {
+		if readBody(c, &rule) {
 			added, err := r.Add(a.who(c), rule)
 			a.answerRelay(c, http.StatusCreated, added, err)
 		}
@@ -126,20 +124,11 @@ func routeRelay[New, Part any](a *api, e *gin.Engine, name string, r Relay[New, 
 	} {
 		e.POST(path+last, func(c *gin.Context) {
 			var what Part
-			if a.readRelay(c, &what) {
+			if readBody(c, &what) {
 				a.answerRelay(c, http.StatusNoContent, nil, change(r, a.who(c), what))
 			}
 		})
 	}
-}
-
-// readRelay reads the body of a request into v, or answers why it cannot.
-func (a *api) readRelay(c *gin.Context, v any) bool {
-	err := readBody(c, v)
-	if err != nil {
-		fail(c, http.StatusBadRequest, string(reason.BadRequest), err.Error(), "")
-	}
-	return err == nil
 }
 
 func (a *api) answerRelay(c *gin.Context, status int, body any, err error) {

@@ -1,8 +1,6 @@
 package api
 
 import (
-	"encoding/json"
-	"fmt"
 	"log/slog"
 	"net/http"
 
@@ -31,8 +29,7 @@ func (a *api) getLog(c *gin.Context) {
 // setLog changes what is logged, until the server ends.
 func (a *api) setLog(c *gin.Context) {
 	var s LogSettings
-	if err := readBody(c, &s); err != nil {
-		fail(c, http.StatusBadRequest, string(reason.BadRequest), err.Error(), "")
+	if !readBody(c, &s) {
 		return
 	}
 	level, ok := levels[s.Level]
@@ -49,14 +46,4 @@ func (a *api) setLog(c *gin.Context) {
 		a.LogLevel.Set(level)
 	}
 	a.getLog(c)
-}
-
-// readBody reads the JSON body of a request into v.
-func readBody(c *gin.Context, v any) error {
-	decoder := json.NewDecoder(http.MaxBytesReader(c.Writer, c.Request.Body, maxBody))
-	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(v); err != nil {
-		return fmt.Errorf("the body: %w", err)
-	}
-	return nil
 }

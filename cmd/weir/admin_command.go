@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -36,7 +37,12 @@ func (f *serverFlags) ask(do func(ctx context.Context, c *client.Client) error) 
 	defer c.Close()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	return do(ctx, c)
+	err = do(ctx, c)
+	var network *net.OpError
+	if errors.As(err, &network) && network.Op == "dial" {
+		return fmt.Errorf("no server answers at %s; --server URL is for another: %w", network.Addr, network.Err)
+	}
+	return err
 }
 
 // streamsCommand is "weir streams".

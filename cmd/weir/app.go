@@ -223,7 +223,7 @@ func (a *app) printBanner(w io.Writer) {
 	}
 	if addr := a.http.Addr(); addr != nil {
 		base := "http://" + reachable(addr, 80)
-		line("", base+"/live/test.flv")
+		line("", base+"/live/test.flv   (also .ts, .mp4, and /index.m3u8 for HLS)")
 		if a.webrtc != nil {
 			line("webrtc", base+"/live/test/whip to publish, /live/test/whep to play")
 		}

@@ -47,7 +47,7 @@ func (f *configFlag) options(s *settings, overlay config.Overlay) config.LoadOpt
 	if path == "" {
 		path = defaultFile
 	}
-	return config.LoadOptions{Path: path, Required: f.Config != "", Overlay: overlay, Env: os.Environ(), Sections: s.sections()}
+	return config.LoadOptions{Path: path, Required: f.Config != "", Overlay: overlay, Env: withoutOwn(os.Environ()), Sections: s.sections()}
 }
 
 // overlay reads what was changed while weir ran, where file and environment say that
@@ -58,7 +58,11 @@ func (f *configFlag) overlay() (config.Overlay, error) {
 	if _, err := config.Load(f.options(s, config.Overlay{})); err != nil && !errors.As(err, &problems) {
 		return config.Overlay{}, err
 	}
-	return config.ReadOverlay(overlayPath(s.data.Dir)) // problems are found again when all is read
+	overlay, err := config.ReadOverlay(overlayPath(s.data.Dir)) // problems are found again when all is read
+	if err != nil {
+		return config.Overlay{}, fmt.Errorf("data.dir: %w", err)
+	}
+	return overlay, nil
 }
 
 type checkCommand struct {

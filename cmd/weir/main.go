@@ -47,9 +47,16 @@ type console struct {
 
 func main() {
 	var c cli
-	parser := kong.Parse(&c, kong.Name("weir"),
-		kong.Description("A live-media gateway: RTMP, RTSP and WebRTC in; these, HTTP-FLV, HLS and more out."), kong.UsageOnError(), kong.Exit(exit))
-	if err := parser.Run(&console{os.Stdin, os.Stdout, os.Stderr}); err != nil {
+	parser := kong.Must(&c, kong.Name("weir"),
+		kong.Description("A live-media gateway: RTMP, RTSP and WebRTC in; these, HTTP-FLV, HLS and more out."), kong.ShortUsageOnError(), kong.Exit(exit))
+	args := arguments(os.Args[1:])
+	if err := findCommand(parser.Model.Node, args); err != nil {
+		parser.Errorf("%s", err)
+		exit(exitUsage)
+	}
+	command, err := parser.Parse(args)
+	parser.FatalIfErrorf(err)
+	if err := command.Run(&console{os.Stdin, os.Stdout, os.Stderr}); err != nil {
 		var silent *exitError
 		if !errors.As(err, &silent) {
 			last := newLineQueue(os.Stderr, new(atomic.Uint64), nil)

@@ -82,6 +82,9 @@ func (s *rtspStream) Read() (relay.Part, error) {
 		part := relay.Part{Announces: true}
 		for _, m := range s.Media() {
 			part.Hinted[m.Kind] = part.Hinted[m.Kind] || m.LeftOut == ""
+			if m.LeftOut != "" && m.Kind != av.Data { // nobody misses the metadata of cameras
+				part.LeftOut = append(part.LeftOut, av.Omission{Kind: m.Kind, Codec: m.Codec, Why: m.LeftOut})
+			}
 		}
 		return part, nil
 	}

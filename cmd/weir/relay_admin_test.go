@@ -187,7 +187,7 @@ func TestBadRelayChanges(t *testing.T) {
 		{"/pulls", `{"stream": "a", "sources": ["rtmp://h/a"], "min_delay": "1h"}`, "bad_request", "max_delay"},
 		{"/pulls", `{"stream": "a", "sources": ["rtmp://h/a"], "retry": -1}`, "bad_request", "retry"},
 		{"/pulls", `{"stream": "a", "sources": ["rtmp://h/a"], "transport": "mail"}`, "bad_request", "transport"},
-		{"/pulls", `{"stream": "a", "targets": ["rtmp://h/a"]}`, "bad_request", ""},
+		{"/pulls", `{"stream": "a", "targets": ["rtmp://h/a"]}`, "bad_request", "targets"},
 		{"/pulls/stop", `{"stream": "a//b"}`, "bad_name", "stream"},
 		{"/forwards", `{"stream": "b", "targets": ["http://h/a.flv"]}`, "bad_request", "targets"},
 		{"/forwards", `{"stream": "b", "targets": ["rtmp://h/{y}"]}`, "bad_request", "targets"},

@@ -120,7 +120,7 @@ func TestFileProblems(t *testing.T) {
 		{"too large", "rtmp:\n  retries: 256\n", []string{`weir.yaml:2:12: rtmp.retries: must be a whole number of at most 8 bits that is not negative, is "256"`}},
 		{"bad bool", "rtmp:\n  fast: yes\n", []string{`weir.yaml:2:9: rtmp.fast: must be true or false, is "yes"`}},
 		{"infinite", "rtmp:\n  share: .inf\n", []string{`weir.yaml:2:10: rtmp.share: must be a number, is ".inf"`}},
-		{"bad duration", "rtmp:\n  timeout: 15\n", []string{`weir.yaml:2:12: rtmp.timeout: must be a duration with its unit, such as "15s" or "350ms", is "15"`}},
+		{"bad duration", "rtmp:\n  timeout: 15\n", []string{`weir.yaml:2:12: rtmp.timeout: must be a duration with its unit, such as "350ms", "15s" or "168h", is "15"`}},
 		{"bad item", "rtmp:\n  trusted_proxies:\n    - 10.0.0.0/8\n    - here\n", []string{`weir.yaml:4:7: rtmp.trusted_proxies[1]: must be an IP address or a range such as "10.0.0.0/8", is "here"`}},
 		{"invalid", "rtmp:\n  chunk_size: 7\n", []string{"weir.yaml:2:3: rtmp.chunk_size: must be 128..65536, is 7"}},
 		{"invalid for a missing key", "rtmp:\n  tls:\n    certificate: x\n", []string{"weir.yaml:2:3: rtmp.tls.key: missing"}},
@@ -373,7 +373,7 @@ func TestNearest(t *testing.T) {
 		{"lsiten", "listen"}, {"Listen", "listen"}, {"chunksize", "chunk_size"}, {"time_out", "timeout"},
 		{"maxbytes", "max_bytes"}, {"address", ""}, {"", ""},
 	} {
-		if got := nearest(test.in, known); got != test.want {
+		if got := Nearest(test.in, known); got != test.want {
 			t.Errorf("%q: got %q, want %q", test.in, got, test.want)
 		}
 	}

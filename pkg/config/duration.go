@@ -31,7 +31,7 @@ func (d Duration) MarshalText() ([]byte, error) { return []byte(d.String()), nil
 func (d *Duration) UnmarshalText(text []byte) error {
 	parsed, err := time.ParseDuration(string(text))
 	if err != nil || parsed < 0 {
-		return fmt.Errorf(`must be a duration with its unit, such as "15s" or "350ms", is %s`, quote(string(text)))
+		return fmt.Errorf(`must be a duration with its unit, such as "350ms", "15s" or "168h", is %s`, quote(string(text)))
 	}
 	*d = Duration(parsed)
 	return nil

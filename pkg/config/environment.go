@@ -71,7 +71,7 @@ func (l *loader) environment(env []string) {
 
 func (l *loader) warnVariable(name string, known []string) {
 	warning := printable(name) + ": no key has this environment variable"
-	if near := nearest(name, known); near != "" {
+	if near := Nearest(name, known); near != "" {
 		warning += fmt.Sprintf("; did you mean %s?", near)
 	}
 	l.warnings = append(l.warnings, warning)

@@ -257,7 +257,7 @@ func (l *loader) decodeGroup(e *entry, n ast.Node, at Origin) {
 }
 
 func unknownKey(e *entry, name string) error {
-	if near := nearest(name, e.childNames()); near != "" {
+	if near := Nearest(name, e.childNames()); near != "" {
 		return fmt.Errorf("unknown key; did you mean %q?", near)
 	}
 	return errors.New("unknown key")

@@ -78,7 +78,7 @@ func TestOptional(t *testing.T) {
 		t.Errorf("read again %v: %+v", err, again.auth)
 	}
 	_, err = newSample().load("auth:\n  users:\n  - name: a\n    allow: [{limit: soon}]\n")
-	want := `weir.yaml:4:21: auth.users[0].allow[0].limit: must be a duration with its unit, such as "15s" or "350ms", is "soon"`
+	want := `weir.yaml:4:21: auth.users[0].allow[0].limit: must be a duration with its unit, such as "350ms", "15s" or "168h", is "soon"`
 	if err == nil || err.Error() != want {
 		t.Errorf("got %v, want %s", err, want)
 	}

@@ -138,9 +138,9 @@ func quote(s string) string {
 	return strconv.Quote(s[:cut]) + "..."
 }
 
-// nearest returns the candidate that s was most likely meant to be, or "" if
+// Nearest returns the candidate that s was most likely meant to be, or "" if
 // none is near.
-func nearest(s string, candidates []string) string {
+func Nearest(s string, candidates []string) string {
 	best, bestDistance := "", len(s)/3+1
 	for _, candidate := range candidates {
 		if abs(len(candidate)-len(s)) > bestDistance {

@@ -27,6 +27,19 @@ func (l *LeftOut) Set(tracks []av.Omission) (changed bool) {
 	return true
 }
 
+// maxFound bounds what Add takes, since peers choose it.
+const maxFound = 16
+
+// Add adds a track that was found unless it is there, or there are too many, and
+// reports whether that is a change. Only the output calls it.
+func (l *LeftOut) Add(t av.Omission) (changed bool) {
+	tracks := l.Tracks()
+	if len(tracks) >= maxFound || slices.Contains(tracks, t) {
+		return false
+	}
+	return l.Set(append(slices.Clip(tracks), t))
+}
+
 // Tracks returns the tracks.
 func (l *LeftOut) Tracks() []av.Omission {
 	if l == nil {

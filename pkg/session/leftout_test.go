@@ -2,6 +2,7 @@ package session_test
 
 import (
 	"reflect"
+	"strconv"
 	"testing"
 
 	"github.com/weirmedia/weir/pkg/av"
@@ -24,6 +25,17 @@ func TestLeftOut(t *testing.T) {
 		if got := l.Set(step.tracks); got != step.changed || !reflect.DeepEqual(l.Tracks(), step.tracks) {
 			t.Errorf("step %d: changed %v, %v", i, got, l.Tracks())
 		}
+	}
+
+	found := new(session.LeftOut)
+	if !found.Add(ac3) || found.Add(ac3) || !found.Add(jpeg) || !reflect.DeepEqual(found.Tracks(), []av.Omission{ac3, jpeg}) {
+		t.Errorf("found one by one: %v", found.Tracks())
+	}
+	for i := range 1000 {
+		found.Add(av.Omission{Kind: av.Video, Codec: strconv.Itoa(i)})
+	}
+	if n := len(found.Tracks()); n > 100 {
+		t.Errorf("%d tracks are remembered", n)
 	}
 
 	r := session.NewRegistry(session.Options{})

@@ -83,7 +83,7 @@ func (r *Registry) StreamTotals(streams []string) map[string]*StreamTotals {
 		case s.closed:
 		case s.info.Action == Publish:
 			t.Publishers++
-		case s.state == Active:
+		case s.info.Action == Play && s.state == Active:
 			t.Viewers[s.info.Protocol]++
 		}
 	}, nil)

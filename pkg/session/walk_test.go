@@ -97,7 +97,10 @@ func TestStreamTotals(t *testing.T) {
 		t.Errorf("got %+v", a)
 	}
 	first.Activate()
-	if a = r.StreamTotals([]string{"a"})["a"]; a.Viewers["rtmp"] != 1 {
+	for _, action := range []session.Action{session.Record, session.Forward} { // they are no viewers
+		open(t, r, session.Info{Protocol: "record", Action: action, Stream: "a"}, ignore)
+	}
+	if a = r.StreamTotals([]string{"a"})["a"]; len(a.Viewers) != 1 || a.Viewers["rtmp"] != 1 {
 		t.Errorf("got %+v, want one viewer", a)
 	}
 	other.Close(reason.ClientClosed, nil)

@@ -146,7 +146,7 @@ func (s *Sampler) sample(now time.Time) (Sample, reading) {
 		switch n := g.Open - g.Waiting; {
 		case g.Action == session.Publish:
 			out.Publishers += n
-		case n > 0:
+		case g.Action == session.Play && n > 0:
 			out.Viewers[g.Protocol] += n
 		}
 	}

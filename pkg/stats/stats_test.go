@@ -68,6 +68,8 @@ func TestSamples(t *testing.T) {
 		synctest.Wait()
 		viewer.Close(reason.ClientClosed, nil)
 		open(t, o, "hls", session.Play)
+		open(t, o, "record", session.Record) // which is no viewer
+		open(t, o, "relay", session.Forward)
 		time.Sleep(Interval)
 		synctest.Wait()
 

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"io"
+	"log/slog"
 	"time"
 
+	"github.com/weirmedia/weir/pkg/av"
 	"github.com/weirmedia/weir/pkg/bus"
 	"github.com/weirmedia/weir/pkg/reason"
 	"github.com/weirmedia/weir/pkg/session"
@@ -26,6 +28,7 @@ type feed struct {
 	pub       *bus.Publisher
 	began     time.Time
 	announced Part // what was said before
+	leftOut   session.LeftOut
 }
 
 // copy carries media until the source ends. alive is called for each frame.
@@ -47,6 +50,12 @@ func (f *feed) copy(alive func()) error {
 func (f *feed) deliver(part Part) error {
 	if part.Why != "" {
 		f.pull.service.metrics.ignored.WithLabelValues(part.Why).Inc()
+	}
+	for _, t := range part.LeftOut {
+		if f.leftOut.Add(t) {
+			session.LogLeftOut(f.pull.service.host.Log, slog.LevelWarn, []av.Omission{t},
+				slog.String("protocol", protocol), slog.String("stream", f.pull.name), slog.String("source", f.from.shown))
+		}
 	}
 	if part.Announces {
 		f.announced = Part{Announces: true, Hinted: part.Hinted, Metadata: part.Metadata}
@@ -91,6 +100,7 @@ func (f *feed) begin() error {
 		return err
 	}
 	f.session, f.began = s, time.Now()
+	s.Without(&f.leftOut)
 	p.set(func(i *Status) { i.running(s.ID()) })
 	return nil
 }

@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/weirmedia/weir/pkg/reason"
 	"github.com/weirmedia/weir/remux/flv"
 )
 
@@ -39,7 +40,10 @@ func filePath(rawURL string) (string, error) {
 	}
 	switch {
 	case u.Host != "":
-		return "", fmt.Errorf("a file has no host: write file:%s or file://%s", path, path)
+		if path == "" {
+			return "", fmt.Errorf("a file has no host: write file:%s", u.Host)
+		}
+		return "", fmt.Errorf("a file has no host: write file:%[1]s or file:///%[1]s", u.Host+path)
 	case !strings.HasSuffix(path, ".flv"):
 		return "", errors.New("only files that end in .flv can be played")
 	}
@@ -54,7 +58,7 @@ func (Files) Open(_ context.Context, rawURL string, _ Options) (Source, error) {
 	}
 	f, err := os.Open(path) //nolint:gosec // the operator names it
 	if err != nil {
-		return nil, err
+		return nil, reason.Wrap(reason.DiskError, err)
 	}
 	return Tags(&fileLoop{file: f, reader: flv.NewReader(f), begin: time.Now(), closed: make(chan struct{})}), nil
 }

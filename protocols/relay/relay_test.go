@@ -257,6 +257,26 @@ func TestOnDemand(t *testing.T) {
 	})
 }
 
+// TestUnusableTracks: what a source has and weir cannot use is told by the stream
+// that the rest makes, each once.
+func TestUnusableTracks(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, cameras("test://10.0.0.{id}/main"))
+		defer r.watch("cam/7")()
+		synctest.Wait()
+		picture := av.Omission{Kind: av.Video, Codec: "M-JPEG", Why: "unsupported codec"}
+		for range 2 { // before there is a session, and again
+			r.now().parts <- Part{LeftOut: []av.Omission{picture}}
+			r.now().send(0)
+		}
+		synctest.Wait()
+		want := []session.Lack{{Protocol: protocol, Action: session.Publish, Omission: picture}}
+		if got := r.host.Sessions.Lacks()["cam/7"]; !slices.Equal(got, want) {
+			t.Errorf("left out: %+v", got)
+		}
+	})
+}
+
 // TestWanted: viewers that are no sessions count.
 func TestWanted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -381,6 +401,14 @@ func TestWaitingIsTold(t *testing.T) {
 			t.Errorf("told after %v", d)
 		}
 	})
+}
+
+// TestMissingFile: a file that is not there is no fault of the network.
+func TestMissingFile(t *testing.T) {
+	_, err := Files{}.Open(t.Context(), "file:"+t.TempDir()+"/none.flv", Options{})
+	if reason.Of(err, "") != reason.DiskError || !strings.Contains(err.Error(), "none.flv") {
+		t.Errorf("%v", err)
+	}
 }
 
 // TestRetry: a bounded pull gives up, and begins anew for the next viewer.
@@ -527,7 +555,8 @@ func TestBadConfiguration(t *testing.T) {
 		{"capture", "cam/{id}", "test://h/{what}", "{what} is captured by no pattern"},
 		{"brace", "cam/{id}", "test://h/{id", `"{" without "}"`},
 		{"file", "a", "file:clip.mkv", "only files that end in .flv"},
-		{"file on a host", "a", "file://clip.flv", "a file has no host"},
+		{"file on a host", "a", "file://clip.flv", "a file has no host: write file:clip.flv"},
+		{"folder on a host", "a", "file://srv/clip.flv", "a file has no host: write file:srv/clip.flv or file:///srv/clip.flv"},
 		{"none", "a", "", "sources: must be 1..8 URLs, are 0"},
 	}
 	for _, tt := range tests {

@@ -76,6 +76,8 @@ type Part struct {
 	Bytes int
 	// Why tells in a few words of a small fixed set why something was left out.
 	Why string
+	// LeftOut are tracks that cannot be used, each of them told once or more often.
+	LeftOut []av.Omission
 }
 
 // Publish has a publisher write what p holds, which came just now.
@@ -129,6 +131,9 @@ func (s *tagSource) Read() (Part, error) {
 			part := Part{
 				Announces: p.Kind == flv.MetadataPacket, Hinted: p.Hinted, Metadata: p.Metadata,
 				Track: p.Track, Frame: p.Frame, Why: p.Why,
+			}
+			if p.LeftOut != nil {
+				part.LeftOut = []av.Omission{*p.LeftOut}
 			}
 			if i == 0 {
 				part.Bytes = len(tag.Body)

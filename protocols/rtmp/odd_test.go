@@ -12,6 +12,7 @@ import (
 
 	"github.com/weirmedia/weir/pkg/amf0"
 	"github.com/weirmedia/weir/pkg/av"
+	"github.com/weirmedia/weir/pkg/session"
 	"github.com/weirmedia/weir/protocols/rtmp/message"
 	"github.com/weirmedia/weir/remux/flv"
 	"github.com/weirmedia/weir/remux/rtmpchunk"
@@ -249,6 +250,25 @@ func TestMultitrack(t *testing.T) {
 				t.Errorf("tracks %v, want %v", ids, c.ids)
 			}
 		})
+	}
+}
+
+// TestUnusableCodecs: what a publisher sends in codecs that weir does not know is
+// named once; the rest of its stream goes on.
+func TestUnusableCodecs(t *testing.T) {
+	s := startServer(t, nil)
+	publisher := s.encoder(t, "live/test")
+	player := s.play(t, "live/test")
+	publisher.tags(sequenceHeaders(t, 0)[1]) // of sound
+	want := flv.Tag{Type: flv.AudioTag, Timestamp: 40, Body: []byte{0xAF, 1, 0xBE, 0xEF}}
+	publisher.tags(flv.Tag{Type: flv.VideoTag, Body: []byte{0x12, 0}}, flv.Tag{Type: flv.VideoTag, Body: []byte{0x22, 0}},
+		flv.Tag{Type: flv.VideoTag, Body: []byte("\x91vvc1\x00")}, flv.Tag{Type: flv.VideoTag, Body: []byte("\xA1vvc1\x00")}, want)
+	_, got := frames(t, player, 1)
+	wantTags(t, "played", got, []flv.Tag{want})
+	lacks := s.host.Sessions.Lacks()["live/test"]
+	if len(lacks) != 2 || lacks[0].Action != session.Publish || lacks[0].Kind != av.Video || lacks[0].Codec != "Sorenson H.263" ||
+		lacks[0].Why != "unsupported video codec: Sorenson H.263" || lacks[1].Codec != "vvc1" || lacks[1].Why != "unknown FourCC" {
+		t.Errorf("left out: %+v", lacks)
 	}
 }
 

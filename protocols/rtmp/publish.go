@@ -2,6 +2,7 @@ package rtmp
 
 import (
 	"fmt"
+	"log/slog"
 
 	"github.com/weirmedia/weir/pkg/auth"
 	"github.com/weirmedia/weir/pkg/av"
@@ -23,6 +24,7 @@ type publishing struct {
 	pace    pace
 	tempo   tempo
 	server  *Server
+	leftOut session.LeftOut
 	counted uint64 // bytes already in the session's counters
 }
 
@@ -47,6 +49,7 @@ func (c *conn) handlePublish(id uint32, cmd message.Command) error {
 		return c.fail(id, message.CodePublishBadName, err)
 	}
 	c.publish = &publishing{server: c.server, stream: id, session: s, pub: pub, counted: c.reader.BytesRead()}
+	s.Without(&c.publish.leftOut)
 	b := rtmpchunk.AppendUserControl(nil, rtmpchunk.UserControl{Event: rtmpchunk.EventStreamBegin, Value: id})
 	b = c.appendCommand(b, id, message.OnStatus(message.Status{
 		Level: message.LevelStatus, Code: message.CodePublishStart, Description: r.name + " is now published",
@@ -87,6 +90,7 @@ func (c *conn) media(m rtmpchunk.Message) error {
 	for _, packet := range packets {
 		if packet.Kind == flv.IgnoredPacket {
 			c.ignore(packet.Why)
+			p.leaveOut(packet.LeftOut)
 			continue
 		}
 		if err := p.deliver(packet); err != nil {
@@ -94,6 +98,16 @@ func (c *conn) media(m rtmpchunk.Message) error {
 		}
 	}
 	return err
+}
+
+// leaveOut tells once that a track cannot be used; t may be nil.
+func (p *publishing) leaveOut(t *av.Omission) {
+	if t == nil || !p.leftOut.Add(*t) {
+		return
+	}
+	info := p.session.Info()
+	session.LogLeftOut(p.server.host.Log, slog.LevelWarn, []av.Omission{*t},
+		slog.String("protocol", info.Protocol), slog.String("stream", info.Stream), slog.String("remote", info.Remote))
 }
 
 // claim gives the memory of a message to the frame that was made of it. If there

@@ -117,9 +117,13 @@ func (p *PlayClient) describe(d *description.Session) error {
 	medias := slices.DeleteFunc(slices.Clone(d.Medias), func(m *description.Media) bool { return m.IsBackChannel })
 	leftOut := p.intake.open(medias)
 	for i, m := range medias {
-		entry := Media{Kind: kindOf(m), LeftOut: leftOut[i]}
+		entry := Media{Kind: kindOf(m)}
 		if len(m.Formats) > 0 {
-			entry.Codec, entry.ClockRate = m.Formats[0].Codec(), m.Formats[0].ClockRate()
+			entry.ClockRate = m.Formats[0].ClockRate()
+		}
+		if leftOut[i] != "" {
+			o := omission(m, leftOut[i])
+			entry.Codec, entry.LeftOut = o.Codec, o.Why
 		}
 		for _, in := range p.intake.inlets {
 			if in.media == m {

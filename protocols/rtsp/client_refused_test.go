@@ -92,7 +92,7 @@ func TestClientDescription(t *testing.T) {
 	defer p.Close()
 	m := p.Media()
 	if len(m) != 2 || m[0].Codec != "H264" || m[0].ClockRate != 90000 || m[0].Track != nil || m[0].LeftOut != "" ||
-		m[1].Kind != av.Data || m[1].LeftOut == "" || p.Server() != "Cam/1.0" {
+		m[1].Kind != av.Data || m[1].Codec != "vnd.onvif.metadata" || m[1].LeftOut == "" || p.Server() != "Cam/1.0" {
 		t.Errorf("%+v of %q", m, p.Server())
 	}
 }

@@ -41,6 +41,9 @@ type Packet struct {
 	// Why tells in a few words why this was ignored. It is one of a small fixed
 	// set, so that the caller can count by it and log each once.
 	Why string
+	// LeftOut is the track if this was ignored because of its codec, as all of that
+	// track is; else nil.
+	LeftOut *av.Omission
 }
 
 // Track ids of what a publisher without multitrack has: video track i has the
@@ -120,6 +123,13 @@ func (d *Demuxer) Decode(t TagType, timestamp uint32, body []byte) ([]Packet, er
 func (d *Demuxer) emit(p Packet) { d.packets = append(d.packets, p) }
 
 func (d *Demuxer) ignore(why string) { d.emit(ignored(why)) }
+
+// leaveOut ignores a packet of a track whose codec is of no use.
+func (d *Demuxer) leaveOut(k av.Kind, codec, why string) {
+	p := ignored(why)
+	p.LeftOut = &av.Omission{Kind: k, Codec: codec, Why: why}
+	d.emit(p)
+}
 
 func ignored(why string) Packet { return Packet{Kind: IgnoredPacket, Why: why} }
 

@@ -199,7 +199,8 @@ func TestEveryUnsupportedCodecSaysWhy(t *testing.T) {
 				continue
 			}
 			p, err := decodeOne(t, configured(t), tag, 0, []byte{first, 9, 0, 0, 0})
-			if err != nil || p.Kind != IgnoredPacket || p.Why == "" {
+			known := tag == VideoTag && (i == codecAVC || i == codecHEVC) || tag == AudioTag && (i == soundAAC || i == soundMP3 || i == soundMP38kHz)
+			if err != nil || p.Kind != IgnoredPacket || p.Why == "" || (p.LeftOut == nil) != known || !known && p.LeftOut.Codec == "" {
 				t.Errorf("tag %d starting %#02x: %+v, %v", tag, first, p, err)
 			}
 		}

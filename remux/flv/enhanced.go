@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"strconv"
+	"strings"
 
 	"github.com/weirmedia/weir/pkg/amf0"
 	"github.com/weirmedia/weir/pkg/av"
@@ -164,7 +166,7 @@ func (e *enhanced) readTrack(form byte) (enhanced, error) {
 func (d *Demuxer) decodeTrack(e enhanced) error {
 	c := e.codec.Codec(e.kind)
 	if c == av.Unknown {
-		d.ignore("unknown FourCC")
+		d.leaveOut(e.kind, strings.Trim(strconv.QuoteToASCII(e.codec.String()), `"`), "unknown FourCC")
 		return nil
 	}
 	s := d.source(e.kind, e.track)

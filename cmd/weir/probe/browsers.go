@@ -21,7 +21,7 @@ type support struct {
 const (
 	fixH264  = "encode H.264 (OBS: Encoder x264; ffmpeg: -c:v libx264 -pix_fmt yuv420p)"
 	fixAAC   = "use AAC (ffmpeg: -c:a aac)"
-	fixOpus  = "send Opus (ffmpeg: -c:a libopus), or have the audio transcoded"
+	fixOpus  = "send Opus (ffmpeg: -c:a libopus), or have the audio transcoded, as weir does with AAC"
 	noFLV    = "mpegts.js does not read %s from FLV"
 	notInRTC = "WebRTC has no %s"
 )
