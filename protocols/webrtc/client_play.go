@@ -31,8 +31,6 @@ const (
 	// playQueue is how many frames wait for Next. A player that is slower loses
 	// packets.
 	playQueue = 32
-	// lastPackets is how long packets may come after those that say goodbye.
-	lastPackets = 100 * time.Millisecond
 	// clientBuffer is what the socket for media is to hold, in bytes: what a server
 	// sends at once to those who join. Systems may allow less.
 	clientBuffer = 1 << 20
@@ -96,7 +94,8 @@ type PlayClient struct {
 	clock    rtp.Clock
 	next     [av.Kinds]int // ids of tracks to come
 	reported int
-	playing  int // tracks that have not said goodbye
+	playing  int // tracks that the server sends; constant once it is asked to
+	goodbyes goodbyes
 	closed   bool
 	connects bool  // media could flow
 	why      error // why it is over; constant once done is closed
@@ -120,6 +119,7 @@ func Play(ctx context.Context, rawURL string, o ClientOptions) (*PlayClient, err
 	p := &PlayClient{
 		signalling: s, next: [av.Kinds]int{av.Video: 0, av.Audio: 1}, // as everywhere: even and odd
 		ready: make(chan struct{}), queue: make(chan Packet, playQueue), leave: make(chan struct{}), done: make(chan struct{}),
+		goodbyes: make(goodbyes),
 	}
 	if err := p.open(ctx, began); err != nil {
 		_ = p.Close() // err says more
@@ -189,6 +189,7 @@ func (p *PlayClient) prepare(ctx context.Context) error {
 	p.mux = mux
 	var settings pion.SettingEngine
 	settings.LoggerFactory = quiet
+	settings.BufferFactory = p.buffer
 	settings.SetICEUDPMux(mux)
 	settings.SetIncludeLoopbackCandidate(true)
 	settings.SetNetworkTypes([]pion.NetworkType{pion.NetworkTypeUDP4, pion.NetworkTypeUDP6})
@@ -281,8 +282,12 @@ func (p *PlayClient) follow(state pion.PeerConnectionState) {
 		}
 	case pion.PeerConnectionStateFailed:
 		p.over(fmt.Errorf("nothing came any more: %w", os.ErrDeadlineExceeded))
-	case pion.PeerConnectionStateClosed: // by DTLS
-		p.over(io.ErrUnexpectedEOF)
+	case pion.PeerConnectionStateClosed: // by DTLS; buffers were given all that came before
+		if p.ended() {
+			p.over(io.EOF)
+		} else {
+			p.over(io.ErrUnexpectedEOF)
+		}
 	}
 }
 
@@ -334,15 +339,16 @@ func codecOf(t *pion.TrackRemote) *codec {
 
 // read takes in the packets of a track.
 func (p *PlayClient) read(in *inlet, t *pion.TrackRemote) {
+	buf := make([]byte, receiveMTU)
 	for {
-		pkt, _, err := t.ReadRTP()
+		pkt, n, _, err := readPacket(t, buf)
 		if err != nil {
 			return // the connection ends, which says why
 		}
 		p.packets.Add(1)
-		p.bytes.Add(uint64(pkt.MarshalSize()))
-		if len(pkt.Payload) == 0 {
-			continue // padding
+		p.bytes.Add(uint64(n))
+		if pkt == nil {
+			continue
 		}
 		before := in.sorter.Counts().Lost
 		ordered := in.sorter.Push(pkt, av.Now())
@@ -379,8 +385,7 @@ func (p *PlayClient) put(pkt Packet) {
 	}
 }
 
-// readReports takes in what the server says about a track. The stream is over when
-// all tracks have said goodbye.
+// readReports takes in what the server says about a track.
 func (p *PlayClient) readReports(in *inlet, r *pion.RTPReceiver) {
 	reported := false
 	for {
@@ -389,24 +394,17 @@ func (p *PlayClient) readReports(in *inlet, r *pion.RTPReceiver) {
 			return
 		}
 		for _, packet := range packets {
-			switch m := packet.(type) {
-			case *rtcp.SenderReport:
-				p.mu.Lock()
-				in.timing.Report(m.NTPTime, in.demuxer.Time(m.RTPTime))
-				if !reported {
-					reported = true
-					p.reported++
-				}
-				p.mu.Unlock()
-			case *rtcp.Goodbye:
-				p.mu.Lock()
-				p.playing--
-				if p.playing == 0 {
-					time.AfterFunc(lastPackets, func() { p.over(io.EOF) })
-				}
-				p.mu.Unlock()
-				return
+			sr, isReport := packet.(*rtcp.SenderReport)
+			if !isReport {
+				continue
 			}
+			p.mu.Lock()
+			in.timing.Report(sr.NTPTime, in.demuxer.Time(sr.RTPTime))
+			if !reported {
+				reported = true
+				p.reported++
+			}
+			p.mu.Unlock()
 		}
 	}
 }

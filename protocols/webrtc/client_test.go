@@ -299,3 +299,49 @@ func TestClientLateNetwork(t *testing.T) {
 	}
 	_ = c.Close()
 }
+
+// leakySocket loses every tenth packet of RTP.
+type leakySocket struct {
+	net.PacketConn
+	came int
+}
+
+func (s *leakySocket) ReadFrom(b []byte) (int, net.Addr, error) {
+	for {
+		n, from, err := s.PacketConn.ReadFrom(b)
+		if err != nil || !isRTP(b[:n]) {
+			return n, from, err
+		}
+		if s.came++; s.came%10 != 0 {
+			return n, from, nil
+		}
+	}
+}
+
+// TestClientRepair: a client asks for what gets lost, and gets it.
+func TestClientRepair(t *testing.T) {
+	r := newRig(t, nil)
+	broadcast(t, r)
+	c, err := Play(t.Context(), r.Plain+"/live/test/whep", ClientOptions{Socket: func(s *net.UDPConn) net.PacketConn {
+		return &leakySocket{PacketConn: s}
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	pictures, broken := 0, 0
+	for pictures < 200 {
+		p, err := c.Next()
+		switch {
+		case err != nil:
+			t.Fatal(err)
+		case p.Why != "":
+			broken++
+		case p.Frame.Track.Kind == av.Video:
+			pictures++
+		}
+	}
+	if broken > pictures/10 { // a quarter, if nothing came again
+		t.Errorf("beside %d pictures %d were broken", pictures, broken)
+	}
+}

@@ -36,7 +36,7 @@ type lane struct {
 	sent    bool   // something was
 	offset  uint16 // number sent = number in the log + offset
 	next    uint16 // number of the next packet
-	since   uint16 // number of the first with this offset and a time as in the log
+	since   uint16 // number of the first that may be sent again: of this offset, a time as in the log, and near
 	header  prtp.Header
 	scratch []byte
 
@@ -137,6 +137,8 @@ func (l *lane) send(e *rtpfeed.Entry, replay bool) {
 	}
 	if l.clock != e.Timestamp {
 		l.since = l.next + 1
+	} else if l.next-l.since >= rtxKept { // or it would be ahead once the numbers have come around
+		l.since++
 	}
 	l.sent = true
 	l.header = prtp.Header{
@@ -152,7 +154,7 @@ func (l *lane) send(e *rtpfeed.Entry, replay bool) {
 		return // the connection ends by itself
 	}
 	l.tally.Add(e.Packet)
-	l.player.spare.earn(n)
+	l.player.sent(n, replay)
 	c := l.player.resource.session.Counters()
 	c.BytesOut.Add(uint64(n))
 	c.Network.PacketsOut.Add(1)

@@ -4,6 +4,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -61,6 +62,9 @@ func parseOffer(text string) (*offer, error) {
 	}
 	o := &offer{text: text}
 	for _, m := range d.MediaDescriptions {
+		if err := checkFormats(m.MediaName.Formats); err != nil {
+			return nil, err
+		}
 		if parsed := parseMedia(m); parsed != nil {
 			o.medias = append(o.medias, parsed)
 		}
@@ -69,6 +73,23 @@ func parseOffer(text string) (*offer, error) {
 		return nil, reason.Wrap(reason.BadRequest, errors.New("the offer has neither sound nor pictures"))
 	}
 	return o, nil
+}
+
+// checkFormats refuses a section that names a payload type twice: its parameters, of
+// which there may be many, would be kept each time.
+func checkFormats(formats []string) error {
+	var named [math.MaxUint8 + 1]bool
+	for _, text := range formats {
+		n, err := strconv.ParseUint(text, 10, 8)
+		if err != nil {
+			continue // of data channels
+		}
+		if named[n] {
+			return reason.Wrap(reason.BadRequest, fmt.Errorf("the offer names the payload type %d twice", n))
+		}
+		named[n] = true
+	}
+	return nil
 }
 
 // parseMedia returns nil for what is neither sound nor pictures.

@@ -16,7 +16,7 @@ const (
 	// burst bounds the packets of a pass to a player that is behind, beside those
 	// of the newest frame: with a pass every 5 ms that is 60 Mbit/s.
 	burst = 32
-	// replayEvery bounds how often a player is sent the GOP again.
+	// replayEvery bounds how often a player is sent the GOP again, beside the bytes.
 	replayEvery = time.Second
 	// reportInterval is the time between two sender reports.
 	reportInterval = 2 * time.Second
@@ -38,6 +38,8 @@ type player struct {
 	unit     uint64 // number of the frame at pos
 	replayed int64  // when the newest replay began
 	stuck    bool   // the player asks for the GOP
+	asked    uint64 // pos when it did
+	owed     int    // bytes that were sent again for that, and not as many for the first time since
 	ending   bool
 }
 
@@ -111,16 +113,31 @@ func (p *player) replay(l *rtpfeed.Log, start uint64) {
 }
 
 // refresh sends the GOP again, for a player that cannot decode; a source that can
-// is asked for a key frame instead. It comes later if the newest replay was just
-// now.
-func (p *player) refresh(*rtpfeed.Log) { p.stuck = !p.stream.AskKeyFrame() }
+// is asked for a key frame instead. It comes later if it is not due yet.
+func (p *player) refresh(*rtpfeed.Log) { p.stuck, p.asked = !p.stream.AskKeyFrame(), p.pos }
 
-// help does what refresh put off.
+// help does what refresh put off. Without a bound, one that asks all the time would be
+// sent a long GOP over and over; it costs the player no more than the wait for the
+// next key frame.
 func (p *player) help(l *rtpfeed.Log) {
-	if now := av.Now(); p.stuck && p.placed && now-p.replayed >= int64(replayEvery) {
-		if start, ok := l.Start(); ok {
-			p.replay(l, start)
+	start, ok := l.Start()
+	switch {
+	case !p.stuck || !ok:
+	case start >= p.asked: // there is a newer one
+		p.stuck = false
+	case p.owed == 0 && av.Now()-p.replayed >= int64(replayEvery):
+		for pos := start; pos < l.Head(); pos++ {
+			p.owed += l.At(pos).Size
 		}
+		p.replay(l, start)
+	}
+}
+
+// sent notes that the player was sent n bytes.
+func (p *player) sent(n int, replay bool) {
+	p.spare.earn(n)
+	if !replay {
+		p.owed = max(0, p.owed-n)
 	}
 }
 

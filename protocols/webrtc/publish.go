@@ -202,12 +202,11 @@ func (p *publishing) read(in *inlet, t *pion.TrackRemote) {
 	defer p.readers.Done()
 	buf := make([]byte, receiveMTU)
 	for {
-		n, attributes, err := t.Read(buf)
+		pkt, n, attributes, err := readPacket(t, buf)
 		if err != nil {
 			return // the connection ends, which says why
 		}
-		pkt := &prtp.Packet{}
-		if pkt.Unmarshal(bytes.Clone(buf[:n])) != nil || pkt.PayloadType != uint8(in.codec.params.PayloadType) || len(pkt.Payload) == 0 {
+		if pkt == nil || pkt.PayloadType != uint8(in.codec.params.PayloadType) {
 			continue // padding, to find out how fast the network is
 		}
 		again := attributes.Get(pion.AttributeRtxPayloadType) != nil
@@ -216,6 +215,24 @@ func (p *publishing) read(in *inlet, t *pion.TrackRemote) {
 			return
 		}
 	}
+}
+
+// readPacket reads the next packet of a track by way of buf, and returns how many
+// bytes it has. The packet is nil if it is of no use: padding, or one of a payload
+// type that was not agreed on.
+func readPacket(t *pion.TrackRemote, buf []byte) (*prtp.Packet, int, interceptor.Attributes, error) {
+	n, attributes, err := t.Read(buf)
+	if errors.Is(err, pion.ErrCodecNotFound) {
+		return nil, n, attributes, nil
+	}
+	if err != nil {
+		return nil, 0, nil, err
+	}
+	pkt := &prtp.Packet{}
+	if pkt.Unmarshal(bytes.Clone(buf[:n])) != nil || len(pkt.Payload) == 0 {
+		return nil, n, attributes, nil
+	}
+	return pkt, n, attributes, nil
 }
 
 // packet takes in one packet of n bytes. One that was sent again says nothing about

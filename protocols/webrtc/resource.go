@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/pion/interceptor"
@@ -38,6 +39,8 @@ type resource struct {
 	pc      *pion.PeerConnection
 	timer   *time.Timer // ends the session unless it connects in time
 	settled func()      // it does not connect any more: it has, or has ended
+
+	sources atomic.Int32 // of RTP and RTCP, that the library keeps
 
 	restarting sync.Mutex
 
@@ -110,6 +113,7 @@ func (r *resource) admit() (err error) {
 // connect makes the connection and returns the answer to o.
 func (r *resource) connect(ctx context.Context, o *offer, engine *pion.MediaEngine, interceptors *interceptor.Registry) (string, error) {
 	settings := r.server.engine
+	settings.BufferFactory = r.buffer
 	if r.outbox != nil {
 		settings.SetICEUDPMux(&outboxMux{r.server.mux, r.outbox})
 	}
@@ -224,9 +228,6 @@ func (r *resource) kill(why reason.Reason) {
 		r.end(why, nil)
 	}()
 }
-
-// fail ends the session with the reason of err. It does not block.
-func (r *resource) fail(err error) { go r.end(reason.Of(err, reason.InternalError), err) }
 
 // over reports whether the session ends or has ended.
 func (r *resource) over() bool {

@@ -42,24 +42,34 @@ func (a *allowance) spend(n int) bool {
 
 // rtxTimes tells when packets of a lane were last sent again, by their numbers. Only
 // who loses some takes memory for it: nil before the first.
-type rtxTimes struct{ at *[rtxKept]int64 }
+type rtxTimes struct{ of *[rtxKept]rtxTime }
+
+// rtxTime is when a packet was last sent again, 0 if none was.
+type rtxTime struct {
+	at     int64
+	number uint16
+}
 
 // underWay reports whether a packet was sent again so shortly before now that the
 // player has asked before it can have come. roundTrip is to the player and back.
 func (r *rtxTimes) underWay(number uint16, now int64, roundTrip time.Duration) bool {
-	if r.at == nil || r.at[number%rtxKept] == 0 {
+	if r.of == nil {
+		return false
+	}
+	last := r.of[number%rtxKept]
+	if last.at == 0 || last.number != number {
 		return false
 	}
 	pause := min(max(roundTrip*3/4, minRTXPause), maxRTXPause) // it may be a little shorter by now
-	return now-r.at[number%rtxKept] < int64(pause)
+	return now-last.at < int64(pause)
 }
 
 // note takes down that a packet is sent again at now.
 func (r *rtxTimes) note(number uint16, now int64) {
-	if r.at == nil {
-		r.at = new([rtxKept]int64)
+	if r.of == nil {
+		r.of = new([rtxKept]rtxTime)
 	}
-	r.at[number%rtxKept] = now
+	r.of[number%rtxKept] = rtxTime{now, number}
 }
 
 // again sends the packet with a number once more, if it is still there and may be

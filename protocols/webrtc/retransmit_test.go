@@ -147,6 +147,16 @@ func TestAgainUnderWay(t *testing.T) {
 	}
 }
 
+// A player gets again what it lost also after so many packets that half of all numbers
+// are behind it.
+func TestAgainLater(t *testing.T) {
+	l := newLoser(t, 1<<15/3+300)
+	newest := l.numbers[len(l.numbers)-rtxKept/2:]
+	if again, _ := l.ask(t, newest, time.Hour); again != len(newest) {
+		t.Errorf("of %d packets %d came again", len(newest), again)
+	}
+}
+
 // TestRTXPause: how long a packet counts as under way.
 func TestRTXPause(t *testing.T) {
 	for roundTrip, want := range map[time.Duration]time.Duration{
@@ -161,6 +171,20 @@ func TestRTXPause(t *testing.T) {
 		if !r.underWay(7, sent+int64(want)-1, roundTrip) || r.underWay(7, sent+int64(want), roundTrip) {
 			t.Errorf("with a round trip of %v it is not %v", roundTrip, want)
 		}
+	}
+}
+
+// TestRTXOther: a packet is not taken for another that was sent again.
+func TestRTXOther(t *testing.T) {
+	const sent = int64(time.Hour)
+	var r rtxTimes
+	r.note(7, sent)
+	if !r.underWay(7, sent, time.Second) || r.underWay(7+rtxKept, sent, time.Second) {
+		t.Error("the packet that was sent again is not told from the one with its place")
+	}
+	r.note(7+rtxKept, sent)
+	if !r.underWay(7+rtxKept, sent, time.Second) || r.underWay(7, sent, time.Second) {
+		t.Error("the packet that was sent again since is not told from the one before")
 	}
 }
 

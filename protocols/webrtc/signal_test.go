@@ -49,6 +49,7 @@ func TestErrors(t *testing.T) {
 		{"too large", "POST", "/live/test/whip", typeSDP, strings.Repeat("a", maxSDP+1), nil, 413, "larger than"},
 		{"no SDP", "POST", "/live/test/whip", typeSDP, "hello", nil, 400, "no SDP"},
 		{"no media", "POST", "/live/test/whip", typeSDP, noSound, nil, 400, "neither sound nor pictures"},
+		{"a payload type twice", "POST", "/live/test/whip", typeSDP, strings.Replace(publishes, "SAVPF 96 ", "SAVPF 96 096 ", 1), nil, 400, "twice"},
 		{"a player publishes", "POST", "/live/test/whip", typeSDP, plays, nil, 415, "sends nothing"},
 		{"reserved name", "POST", "/api/whip", typeSDP, publishes, nil, 400, "reserved"},
 		{"busy", "POST", "/live/taken/whip", typeSDP, publishes, nil, 409, "somebody else"},
