@@ -88,6 +88,33 @@ func TestNoViewersCloses(t *testing.T) {
 	}
 }
 
+// TestNoViewersLeavesHLS: who plays HLS without a session keeps the publisher, as long as
+// anybody else would.
+func TestNoViewersLeavesHLS(t *testing.T) {
+	d := newAnswerer(t, map[event.Type]string{event.StreamNoViewers: `{"close": true}`})
+	s := startServer(t, func(s *settings) { s.hooks.URL = config.WebURL(d.URL) })
+	src := s.publish(t, "live/a", sourceOptions{})
+	stop := src.run()
+	release := s.sessions.Want("live/a") // as HLS does
+	v := s.watch(t, "rtmp", "live/a")
+	v.reach(position{})
+	v.leave()
+	last := s.watch(t, "rtmp", "live/a") // whose events come after those that v has caused
+	eventually(t, "the events", func() bool { return d.count(event.SessionOpened) == 3 })
+	if n := d.count(event.StreamNoViewers); n != 0 {
+		t.Errorf("nobody is said to watch, %d times", n)
+	}
+	last.reach(position{0, 1})
+	last.leave()
+	eventually(t, "the events", func() bool { return d.count(event.SessionClosed) == 2 })
+	release()
+	<-src.drained
+	stop()
+	if n := d.count(event.StreamNoViewers); n != 1 || s.closes(reason.NoViewers) != 1 {
+		t.Errorf("nobody is said to watch, %d times", n)
+	}
+}
+
 // TestUselessAnswers: what makes no sense changes nothing, and the event is accepted.
 func TestUselessAnswers(t *testing.T) {
 	for _, answer := range []string{

@@ -30,8 +30,8 @@ type events struct {
 	// mu is held while an event is published that depends on viewers, which the hub
 	// never makes wait for.
 	mu      sync.Mutex
-	viewers map[string]int  // sessions that play, by stream
-	missed  map[string]bool // streams with such sessions that were told not to be there
+	viewers map[string]int  // who plays or waits, by stream
+	missed  map[string]bool // streams with such viewers that were told not to be there
 	// fetches tells whether a stream that is not there is fetched for its viewers.
 	fetches func(stream string) bool
 }
@@ -52,7 +52,7 @@ func newEvents(c *hook.Config, log *slog.Logger) *events {
 
 // observer returns what the session registry shall tell.
 func (e *events) observer() session.Observer {
-	return session.Observer{Opened: e.opened, Waiting: e.waiting, Closed: e.closed, Refused: e.refused}
+	return session.Observer{Opened: e.opened, Waiting: e.waiting, Closed: e.closed, Refused: e.refused, Wanted: e.wanted}
 }
 
 // watch begins with server.started and makes events of what happens there from now
@@ -126,7 +126,7 @@ func (e *events) opened(s session.Snapshot) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if s.Action == session.Play {
-		e.viewers[s.Stream]++
+		e.count(s.Stream, s.ID, 1)
 	}
 	e.hub.Publish(event.SessionOpened, s.Stream, s.ID, api.DescribeSession(s))
 }
@@ -153,16 +153,28 @@ func (e *events) closed(end session.End) {
 		e.missed[end.Stream] = true
 		e.notFound(end.Info, end.ID)
 	}
-	if end.Action != session.Play {
+	if end.Action == session.Play {
+		e.count(end.Stream, end.ID, -1)
+	}
+}
+
+// wanted is told of viewers that are no sessions.
+func (e *events) wanted(stream string, by int) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.count(stream, "", by)
+}
+
+// count takes note of a viewer that came or left, and tells when there is none any more.
+// The caller locks.
+func (e *events) count(stream, session string, by int) {
+	if e.viewers[stream] += by; e.viewers[stream] > 0 {
 		return
 	}
-	if e.viewers[end.Stream]--; e.viewers[end.Stream] > 0 {
-		return
-	}
-	delete(e.viewers, end.Stream)
-	delete(e.missed, end.Stream)
-	if s := e.bus.Stream(end.Stream); s != nil {
-		e.hub.Publish(event.StreamNoViewers, end.Stream, end.ID, e.describe(s.Info()))
+	delete(e.viewers, stream)
+	delete(e.missed, stream)
+	if s := e.bus.Stream(stream); s != nil {
+		e.hub.Publish(event.StreamNoViewers, stream, session, e.describe(s.Info()))
 	}
 }
 

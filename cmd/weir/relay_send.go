@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/weirmedia/weir/pkg/av"
+	"github.com/weirmedia/weir/pkg/reason"
 	"github.com/weirmedia/weir/pkg/session"
 	"github.com/weirmedia/weir/pkg/transcode"
 	"github.com/weirmedia/weir/protocols/relay"
@@ -110,7 +111,13 @@ func (rtspSource) Send(ctx context.Context, rawURL string, l *av.Layout, o relay
 type rtspTarget struct{ *rtsp.PublishClient }
 
 // Write implements relay.Target. A layout that the announced one cannot become ends
-// the connection; the next begins with it.
+// the connection; the next begins with it. A frame that RTP cannot carry is left out.
 func (t rtspTarget) Write(f *av.Frame, _ *av.Layout) (int, error) {
-	return len(f.Payload), t.WriteFrame(f)
+	switch err := t.WriteFrame(f); {
+	case reason.Of(err, "") == reason.BadMedia:
+		return 0, nil
+	case err != nil:
+		return 0, err
+	}
+	return len(f.Payload), nil
 }

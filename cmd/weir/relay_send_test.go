@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/weirmedia/weir/pkg/av"
+	"github.com/weirmedia/weir/protocols/relay"
 	"github.com/weirmedia/weir/remux/flv"
 )
 
@@ -48,4 +49,26 @@ func TestForwardBeginsAtZero(t *testing.T) {
 	if got, want := sent.times[prelude:], []uint32{0, 6, 40}; !slices.Equal(got, want) {
 		t.Errorf("the times are %d, want %d", got, want)
 	}
+}
+
+// TestForwardLeavesOutFrames: a frame that RTP cannot carry is left out, and those behind
+// it are sent.
+func TestForwardLeavesOutFrames(t *testing.T) {
+	down := startServer(t, nil)
+	track := &av.Track{ID: 1, Kind: av.Audio, Codec: av.AAC, Config: unhex(audioConfig), SampleRate: 48000, Channels: 2}
+	layout := &av.Layout{Tracks: []*av.Track{track}, Ready: true}
+	target, err := rtspSource{}.Send(t.Context(), "rtsp://"+down.app.rtsp.String()+"/live/a", layout, relay.Options{Timeout: patience})
+	must(t, err)
+	defer target.Close()
+	for i, size := range []int{100, 1 << 13, 100} { // an AU header has 13 bits for it
+		at := int64(i) * int64(20*time.Millisecond)
+		n, err := target.Write(&av.Frame{Track: track, Key: true, DTS: at, PTS: at, Payload: make([]byte, size)}, layout)
+		if err != nil || (n == size) != (size == 100) {
+			t.Errorf("frame %d: %d bytes, %v", i, n, err)
+		}
+	}
+	eventually(t, "the others arrive", func() bool {
+		s := down.bus.Stream("live/a")
+		return s != nil && s.Info().FramesIn == 2
+	})
 }

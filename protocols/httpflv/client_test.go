@@ -134,6 +134,26 @@ func TestClientCredentials(t *testing.T) {
 	}
 }
 
+// TestClientRedirectedTellsNobody: where a server sends the client learns neither the
+// credentials nor the address by which it was asked.
+func TestClientRedirectedTellsNobody(t *testing.T) {
+	got := make(chan http.Header, 1)
+	there := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		got <- r.Header
+		w.WriteHeader(http.StatusNotFound)
+	}))
+	defer there.Close()
+	here := httptest.NewServer(http.RedirectHandler(there.URL, http.StatusFound))
+	defer here.Close()
+	asked := strings.Replace(here.URL, "://127.0.0.1", "://u:planted@localhost", 1) // another host's name
+	if _, err := playURL(t, asked+"/a.flv?token=planted"); err == nil {
+		t.Error("played")
+	}
+	if header := fmt.Sprint(<-got); strings.Contains(header, "planted") || strings.Contains(header, "Authorization") {
+		t.Error(header)
+	}
+}
+
 func TestClientFollowsRedirects(t *testing.T) {
 	r := newRig(t, httplivetest.Options{})
 	r.Publish(httplivetest.Video)

@@ -84,7 +84,14 @@ func (f *feed) deliver(part Part) error {
 func (f *feed) begin() error {
 	p := f.pull
 	host := p.service.host
-	kill := func(why reason.Reason) { f.cancel(reason.Wrap(why, errors.New(string(why)))) }
+	onDemand := p.order.mode == OnDemand
+	kill := func(why reason.Reason) {
+		if why == reason.NoViewers && onDemand {
+			f.cancel(errIdle)
+			return
+		}
+		f.cancel(reason.Wrap(why, errors.New(string(why))))
+	}
 	s, err := host.Sessions.Open(session.Info{
 		Protocol: protocol, Action: session.Publish, Stream: p.name, Remote: f.from.host, Transport: f.from.scheme, Agent: "pull",
 	}, kill)

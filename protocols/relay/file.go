@@ -63,15 +63,26 @@ func (Files) Open(_ context.Context, rawURL string, _ Options) (Source, error) {
 	return Tags(&fileLoop{file: f, reader: flv.NewReader(f), begin: time.Now(), closed: make(chan struct{})}), nil
 }
 
+// maxGap and maxBack are how far apart, in ms, the times of two tags may be that follow
+// one another: slides are seldom further apart, sound and pictures less mixed up. Else
+// the file has been recorded from several streams, or from one that is older than the
+// file, and time goes on without a jump.
+const maxGap, maxBack = 60_000, 1000
+
 // fileLoop reads the tags of a file when they are due.
 type fileLoop struct {
 	file   *os.File
 	reader *flv.Reader
 	begin  time.Time
-	offset uint64 // ms by which the present round is later than the first
-	newest uint64 // ms, in the round
-	step   uint64 // ms between the two newest tags with different times
+	begun  bool   // the round has had a tag
 	media  bool   // the round had audio or video
+	from   int64  // newest when the round began
+	stamp  uint32 // of the last tag, as in the file
+
+	// All in ms since begin.
+	last   int64 // of the last tag
+	newest int64
+	step   int64 // between the two newest tags with different times
 
 	close  sync.Once
 	closed chan struct{}
@@ -88,26 +99,34 @@ func (l *fileLoop) ReadTag() (flv.Tag, error) {
 	if err != nil {
 		return tag, err
 	}
-	at := uint64(tag.Timestamp)
-	if at > l.newest {
-		l.step, l.newest = at-l.newest, at
-	}
 	l.media = l.media || tag.Type == flv.VideoTag || tag.Type == flv.AudioTag
-	at += l.offset
+	at := l.place(tag.Timestamp)
 	tag.Timestamp = uint32(at) //nolint:gosec // modulo 2^32, as in FLV
 	return tag, l.sleep(time.Until(l.begin.Add(time.Duration(at) * time.Millisecond)))
 }
 
+// place returns when a tag is due that has this time in the file.
+func (l *fileLoop) place(stamp uint32) int64 {
+	at := max(0, l.last+int64(int32(stamp-l.stamp))) //nolint:gosec // the distance modulo 2^32
+	if ahead := at - l.newest; !l.begun || ahead > maxGap || ahead < -maxBack {
+		at = l.newest + l.step
+	}
+	l.begun, l.stamp, l.last = true, stamp, at
+	if at > l.newest {
+		l.step, l.newest = at-l.newest, at
+	}
+	return at
+}
+
 // rewind begins the next round, right after the last.
 func (l *fileLoop) rewind() error {
-	if !l.media || l.newest == 0 {
+	if !l.media || l.newest == l.from {
 		return errors.New("the file has neither pictures nor sound that move on")
 	}
 	if _, err := l.file.Seek(0, io.SeekStart); err != nil {
 		return err
 	}
-	l.offset += l.newest + l.step
-	l.newest, l.media, l.reader = 0, false, flv.NewReader(l.file)
+	l.begun, l.media, l.from, l.reader = false, false, l.newest, flv.NewReader(l.file)
 	return nil
 }
 

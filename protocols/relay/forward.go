@@ -75,7 +75,11 @@ func (f *forward) keepUp() {
 	}
 	if err := r.Run(f.ctx, f.send); err != nil && f.ctx.Err() == nil {
 		f.failed(err)
-		f.set(func(s *Status) { s.State = Failed })
+		f.set(func(s *Status) {
+			if s.State = Failed; !f.service.live(f.key.stream) {
+				f.cancel(nil) // freed has come too early
+			}
+		})
 		<-f.ctx.Done() // the publisher left
 	}
 }
@@ -152,7 +156,7 @@ func (f *forward) sendView(ctx context.Context, sender Sender, view *bus.View) e
 	f.set(func(s *Status) { s.running(o.session.ID()) })
 	unhook := context.AfterFunc(ctx, func() { _ = target.Close() }) // a Write that waits returns
 	defer unhook()
-	err = contain(f.service.host.Log, func() error { return o.copy(ctx, view) })
+	err = f.to.told(contain(f.service.host.Log, func() error { return o.copy(ctx, view) }))
 	if cause := context.Cause(ctx); cause != nil {
 		err = cause
 	}
@@ -173,7 +177,7 @@ func endOf(err error) reason.Reason {
 	return reason.NetworkError
 }
 
-func (f *forward) connect(ctx context.Context, sender Sender, item bus.Item) (Target, error) {
+func (f *forward) connect(ctx context.Context, sender Sender, item bus.Item) (target Target, err error) {
 	f.set(func(s *Status) { s.connecting(f.to.shown) })
 	f.service.metrics.attempts.Inc()
 	timeout := f.order.timeout
@@ -181,8 +185,11 @@ func (f *forward) connect(ctx context.Context, sender Sender, item bus.Item) (Ta
 	defer cancel()
 	o := Options{Transport: f.order.transport, Timeout: timeout}
 	o.Via = f.service.via(f.key.stream, session.Publish)
-	target, err := sender.Send(ctx, f.to.url, item.Layout, o)
-	return target, unanswered(ctx, err, "target", timeout)
+	err = contain(f.service.host.Log, func() (err error) {
+		target, err = sender.Send(ctx, f.to.url, item.Layout, o)
+		return err
+	})
+	return target, f.to.told(unanswered(ctx, err, "target", timeout))
 }
 
 // outlet carries media from a view to a target.

@@ -252,6 +252,66 @@ func TestForwardRetries(t *testing.T) {
 	})
 }
 
+// lost is a failure after which no further try comes by itself.
+type lost struct{}
+
+func (lost) Error() string   { return "wrong password" }
+func (lost) Permanent() bool { return true }
+
+// TestForwardRefusedTooLate: a target that refuses for good when the publisher has left
+// already gets what the next one publishes.
+func TestForwardRefusedTooLate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newForwarding(t, "to://a")
+		refused := false
+		f.down.takes = func(*fakeTarget) error {
+			if refused {
+				return nil
+			}
+			refused = true
+			f.pub.Close()
+			time.Sleep(time.Second)
+			return lost{}
+		}
+		f.publish()
+		frame := &av.Frame{Track: picture, Key: true, Payload: []byte{0, 0, 0, 1, 0x65}, Arrival: av.Now()}
+		if err := f.pub.Write(frame); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(2 * time.Second)
+		synctest.Wait()
+		if s := f.service.Forwards(); len(s) != 0 {
+			t.Errorf("a forward without a publisher: %+v", s)
+		}
+		f.dts += 2 * time.Second
+		f.publish()
+		f.run(time.Second)
+		if n := len(f.down.all()); n != 1 {
+			t.Errorf("%d connections", n)
+		}
+	})
+}
+
+// TestForwardPanics: a panic while it connects costs one try.
+func TestForwardPanics(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newForwarding(t, "to://a")
+		crashed := false
+		f.down.takes = func(*fakeTarget) error {
+			if crashed {
+				return nil
+			}
+			crashed = true
+			panic("crash")
+		}
+		f.publish()
+		f.run(3 * time.Second)
+		if n := len(f.down.all()); n != 1 {
+			t.Errorf("%d connections", n)
+		}
+	})
+}
+
 // TestForwardSlow: a target that is too slow skips to a key frame; the stream and
 // what it holds are not harmed.
 func TestForwardSlow(t *testing.T) {

@@ -26,6 +26,7 @@ type pull struct {
 	cancel context.CancelCauseFunc
 	idle   *time.Timer // until nobody has watched for long enough; nil if somebody does
 	busy   bool        // it Failed since somebody else publishes the stream
+	barred bool        // it is Waiting since a source refused the credentials
 }
 
 // newPull returns a pull that is wanted. The caller locks the service.
@@ -66,12 +67,13 @@ func (p *pull) wanted() {
 	}
 }
 
-// close ends the pull if still nobody watches.
+// close ends the pull if still nobody watches. One that is barred ends later: the next
+// viewer would have it begin anew.
 func (p *pull) close() {
 	s := p.service
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if p.idle != nil && s.viewers[p.name] == 0 {
+	if p.idle != nil && s.viewers[p.name] == 0 && !p.barred {
 		p.cancel(errIdle)
 	}
 }
@@ -113,9 +115,12 @@ func (p *pull) keepUp() {
 		p.giveUp(p.unfit)
 		return
 	}
-	failures, rounds, delay := 0, 0, p.order.minDelay
+	failures, rounds, delay, refused := 0, 0, p.order.minDelay, false
 	for p.ctx.Err() == nil {
 		lasted, err := p.fetch(p.order.sources[p.next])
+		if errors.Is(err, errIdle) {
+			p.close() // somebody asked for that
+		}
 		if p.ctx.Err() != nil {
 			return
 		}
@@ -126,12 +131,12 @@ func (p *pull) keepUp() {
 		}
 		p.next = (p.next + 1) % len(p.order.sources)
 		if lasted >= p.order.maxDelay {
-			failures, rounds, delay = 0, 0, p.order.minDelay
+			failures, rounds, delay, refused = 0, 0, p.order.minDelay, false
 		}
 		if reason.Of(err, "") == reason.Unauthorized {
-			delay = p.order.maxDelay // cameras lock out who tries often
+			delay, refused = p.order.maxDelay, true // cameras lock out who tries often
 		}
-		if failures++; failures%len(p.order.sources) != 0 {
+		if failures++; failures%len(p.order.sources) != 0 && reason.Of(err, "") != reason.Kicked {
 			continue
 		}
 		p.service.host.Bus.Despair(p.name, err)
@@ -139,19 +144,26 @@ func (p *pull) keepUp() {
 			p.giveUp(err)
 			return
 		}
-		p.wait(reconnect.Spread(delay))
+		p.wait(reconnect.Spread(delay), refused)
 		delay = min(2*delay, p.order.maxDelay)
 	}
 }
 
-// wait waits for the next try.
-func (p *pull) wait(d time.Duration) {
-	p.set(func(i *Status) { i.waiting(d) })
+// wait waits for the next try, of which there is none without viewers if it is barred.
+func (p *pull) wait(d time.Duration, barred bool) {
+	p.set(func(i *Status) {
+		i.waiting(d)
+		p.barred = barred
+	})
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
 	case <-timer.C:
 	case <-p.ctx.Done():
+	}
+	p.set(func(*Status) { p.barred = false })
+	if barred {
+		p.close()
 	}
 }
 
@@ -162,6 +174,9 @@ func (p *pull) giveUp(err error) {
 		i.State, p.busy = Failed, errors.Is(err, errBusy)
 		if i.Error == "" {
 			i.failed(err)
+		}
+		if p.busy && !p.service.live(p.name) {
+			p.cancel(nil) // freed has come too early
 		}
 	})
 	<-p.ctx.Done()
@@ -196,7 +211,7 @@ func (p *pull) fetch(from address) (lasted time.Duration, err error) {
 	defer unhook()
 	silence := time.AfterFunc(p.order.timeout, func() { cancel(errSilent) })
 	defer silence.Stop()
-	err = contain(p.service.host.Log, func() error { return f.copy(func() { silence.Reset(p.order.timeout) }) })
+	err = from.told(contain(p.service.host.Log, func() error { return f.copy(func() { silence.Reset(p.order.timeout) }) }))
 	if cause := context.Cause(ctx); cause != nil {
 		err = cause
 	}
@@ -208,12 +223,15 @@ func (p *pull) fetch(from address) (lasted time.Duration, err error) {
 	return f.lasted(), err
 }
 
-func (p *pull) open(ctx context.Context, from address) (Source, error) {
+func (p *pull) open(ctx context.Context, from address) (source Source, err error) {
 	timeout := p.order.timeout
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	o := p.order.options
 	o.Via = p.service.via(p.name, session.Play)
-	source, err := p.service.clients[from.scheme].Open(ctx, from.url, o)
-	return source, unanswered(ctx, err, "source", timeout)
+	err = contain(p.service.host.Log, func() (err error) {
+		source, err = p.service.clients[from.scheme].Open(ctx, from.url, o)
+		return err
+	})
+	return source, from.told(unanswered(ctx, err, "source", timeout))
 }

@@ -33,6 +33,8 @@ type upstream struct {
 	mu     sync.Mutex
 	refuse map[string]error // by URL
 	hang   map[string]bool
+	crash  bool          // Open panics
+	leave  func()        // called before a source is closed; nil for nothing
 	open   []*fakeSource // of the moment
 	most   int           // at once, ever
 	urls   []string      // asked for, in order
@@ -43,8 +45,11 @@ func (u *upstream) Check(string) error { return nil }
 func (u *upstream) Open(ctx context.Context, rawURL string, _ Options) (Source, error) {
 	u.mu.Lock()
 	u.urls = append(u.urls, rawURL)
-	err, hang := u.refuse[rawURL], u.hang[rawURL]
+	err, hang, crash := u.refuse[rawURL], u.hang[rawURL], u.crash
 	u.mu.Unlock()
+	if crash {
+		panic("crash")
+	}
 	if hang {
 		<-ctx.Done()
 		return nil, ctx.Err()
@@ -127,8 +132,14 @@ func (s *fakeSource) Read() (Part, error) {
 
 func (s *fakeSource) Close() error {
 	s.once.Do(func() {
-		close(s.closed)
 		u := s.upstream
+		u.mu.Lock()
+		leave := u.leave
+		u.mu.Unlock()
+		if leave != nil {
+			leave()
+		}
+		close(s.closed)
 		u.mu.Lock()
 		defer u.mu.Unlock()
 		u.open = slices.DeleteFunc(u.open, func(o *fakeSource) bool { return o == s })
@@ -484,6 +495,38 @@ func TestSomebodyElse(t *testing.T) {
 	})
 }
 
+// TestSomebodyElseForAMoment: who publishes while the source is being connected, and is
+// gone before that is found out, leaves the stream to the source.
+func TestSomebodyElseForAMoment(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, cameras("test://a"))
+		defer r.watch("cam/1")()
+		synctest.Wait()
+		pub, err := r.host.Bus.Publish("cam/1", bus.Claim{Owner: "camera", Kill: func(reason.Reason) {}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		source := r.now()
+		r.mu.Lock()
+		r.leave = func() {
+			pub.Close()
+			time.Sleep(time.Second) // as cameras take to say goodbye
+		}
+		r.mu.Unlock()
+		source.send(0)
+		time.Sleep(time.Second)
+		synctest.Wait()
+		r.mu.Lock()
+		r.leave = nil
+		r.mu.Unlock()
+		r.now().send(0)
+		synctest.Wait()
+		if i := r.pull("cam/1"); i.State != Running {
+			t.Errorf("%+v", i)
+		}
+	})
+}
+
 // TestAlways: such a stream needs no viewers, and gives way to who was first.
 func TestAlways(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -545,6 +588,57 @@ func TestKick(t *testing.T) {
 	})
 }
 
+// TestKickOfOneSource: it takes no other source to come back before the pause is over.
+func TestKickOfOneSource(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, cameras("test://a", "test://b"))
+		defer r.watch("cam/1")()
+		synctest.Wait()
+		r.now().send(0)
+		synctest.Wait()
+		r.host.Sessions.Kill(r.pull("cam/1").Session, reason.Kicked)
+		synctest.Wait()
+		if i := r.pull("cam/1"); i.State != Waiting || r.count() != 0 {
+			t.Errorf("%+v", i)
+		}
+		time.Sleep(time.Second)
+		synctest.Wait()
+		if got := r.asked(); got != "test://a test://b" {
+			t.Errorf("asked for %q", got)
+		}
+	})
+}
+
+// TestClosedWithoutViewers: what is closed because nobody watches does not come back by
+// itself, and what somebody watches again does.
+func TestClosedWithoutViewers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, cameras("test://a"))
+		r.watch("cam/1")()
+		synctest.Wait()
+		r.now().send(0)
+		synctest.Wait()
+		r.host.Sessions.Kill(r.pull("cam/1").Session, reason.NoViewers)
+		synctest.Wait()
+		if n := len(r.service.Pulls()); n != 0 || r.count() != 0 || r.host.Bus.Stream("cam/1") != nil {
+			t.Errorf("%d pulls, %d sources", n, r.count())
+		}
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		if got := r.asked(); got != "test://a" {
+			t.Errorf("asked for %q", got)
+		}
+		defer r.watch("cam/1")()
+		synctest.Wait()
+		r.now().send(0)
+		synctest.Wait()
+		r.host.Sessions.Kill(r.pull("cam/1").Session, reason.NoViewers)
+		time.Sleep(time.Second)
+		synctest.Wait()
+		r.now()
+	})
+}
+
 // TestBadConfiguration names what is wrong and where.
 func TestBadConfiguration(t *testing.T) {
 	tests := []struct{ name, streams, source, err string }{
@@ -589,6 +683,32 @@ func TestFill(t *testing.T) {
 	if filled, err := fill("test://10.0.0.{id}/main", "cam", captures); err == nil {
 		if a, err := parseAddress(filled); err == nil {
 			t.Errorf("the host is %q", a.host)
+		}
+	}
+}
+
+// TestFillHost: what is captured becomes no more of a host's name than the label in
+// which it stands.
+func TestFillHost(t *testing.T) {
+	tests := []struct{ template, id, host string }{ // no host: an error
+		{"test://u:p@10.0.0.{id}/main", "7", "10.0.0.7"},
+		{"test://u:p@10.0.0.{id}/main", "7.evil.example", ""},
+		{"test://10.0.0.{id}:554/main", "7.evil.example", ""},
+		{"test://{id}.example.org/main", "evil.example", ""},
+		{"test://{name}.example.org/main", "7", ""}, // cam/7 would end it
+		{"test://{id}/main", "10.0.0.7", "10.0.0.7"},
+		{"test://u@{id}:554/main", "10.0.0.7", "10.0.0.7:554"},
+		{"test://u.{id}@h/a.{id}?b.{id}", "7.8", "h"},
+		{"test:a.{id}", "7.8", ""},
+	}
+	for _, tt := range tests {
+		var a address
+		filled, err := fill(tt.template, "cam/"+tt.id, map[string]string{"id": tt.id})
+		if err == nil {
+			a, err = parseAddress(filled)
+		}
+		if a.host != tt.host || (err == nil) != (tt.host != "") {
+			t.Errorf("%s with %s: %q, %v", tt.template, tt.id, a.host, err)
 		}
 	}
 }
@@ -732,5 +852,24 @@ func TestPanic(t *testing.T) {
 		}
 		time.Sleep(time.Second)
 		r.now().send(0)
+	})
+}
+
+// TestPanicWhileConnecting: that costs no more.
+func TestPanicWhileConnecting(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, cameras("test://a"))
+		r.crash = true
+		defer r.watch("cam/1")()
+		synctest.Wait()
+		if i := r.pull("cam/1"); i.State != Waiting || !strings.HasPrefix(i.Error, "panic") {
+			t.Errorf("%+v", i)
+		}
+		r.mu.Lock()
+		r.crash = false
+		r.mu.Unlock()
+		time.Sleep(time.Second)
+		synctest.Wait()
+		r.now()
 	})
 }

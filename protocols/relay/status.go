@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"net"
 	"runtime/debug"
-	"strings"
 	"time"
 
 	"github.com/weirmedia/weir/pkg/reason"
@@ -48,18 +47,7 @@ func unanswered(ctx context.Context, err error, peer string, timeout time.Durati
 	case cause != nil, errors.As(err, &network) && network.Timeout():
 		return reason.Wrap(reason.HandshakeTimeout, fmt.Errorf("the %s did not answer within %v", peer, timeout))
 	}
-	return brief(err)
-}
-
-// maxTold bounds in bytes what is told of an error: a peer may have its part in it.
-const maxTold = 500
-
-// brief returns err, or one for the same reason that says only so much.
-func brief(err error) error {
-	if err == nil || len(err.Error()) <= maxTold {
-		return err
-	}
-	return reason.Wrap(reason.Of(err, reason.NetworkError), errors.New(strings.ToValidUTF8(err.Error()[:maxTold], "")+"…"))
+	return err
 }
 
 // countFailure counts the failure of a pull or forward and returns its reason for the log.
@@ -77,7 +65,7 @@ func contain(log *slog.Logger, f func() error) (err error) {
 			log.Error("panic in the relay", slog.Any("panic", p), slog.String("stack", string(debug.Stack())))
 		}
 	}()
-	return brief(f())
+	return f()
 }
 
 // Status is a pull or a forward at one moment.

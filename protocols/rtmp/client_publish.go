@@ -148,7 +148,8 @@ func (p *PublishClient) Wait() error {
 }
 
 // Close ends the stream and the connection. It sends what is buffered and
-// waits until the server has closed its side, at most 2 s. The error is that of
+// waits until the server has closed its side, at most 2 s; a WriteTag that waits
+// gives up by then. The error is that of
 // sending; later calls return the same. It is nil if the server had ended the
 // stream before.
 func (p *PublishClient) Close() error {
@@ -157,6 +158,7 @@ func (p *PublishClient) Close() error {
 			return
 		}
 		close(p.leave)
+		_ = p.net.SetWriteDeadline(time.Now().Add(farewell)) // of a write that has begun; fails if closed
 		b := p.appendCommand(nil, 0, p.newCall(message.NameFCUnpublish, p.url.Key))
 		b = p.appendCommand(b, 0, p.newCall(message.NameDeleteStream, float64(p.stream)))
 		if p.closeErr = p.send(b); p.closeErr != nil {

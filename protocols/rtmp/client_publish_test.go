@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -251,6 +252,44 @@ func TestPublishStuckServer(t *testing.T) {
 		t.Errorf("Close: %v", err)
 	}
 	close(release)
+}
+
+// TestPublishCloseOfStuckServer: a write that waits for the server does not hold up Close
+// for as long as it may wait itself.
+func TestPublishCloseOfStuckServer(t *testing.T) {
+	release := make(chan struct{})
+	defer close(release)
+	url := fakeServer(t, func(p *peer) {
+		p.acceptPublish()
+		<-release // reads nothing
+	})
+	c, err := Publish(testContext(t), url, ClientOptions{WriteTimeout: time.Hour})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var written atomic.Int64
+	ended := make(chan error, 2)
+	go func() {
+		err := c.WriteTag(flv.VideoTag, 0, make([]byte, 1<<20))
+		for ; err == nil; written.Add(1) {
+			err = c.WriteTag(flv.VideoTag, 0, make([]byte, 1<<20))
+		}
+		ended <- err
+	}()
+	for before := int64(-1); before != written.Load(); time.Sleep(100 * time.Millisecond) {
+		before = written.Load()
+	}
+	go func() { ended <- c.Close() }()
+	for range 2 {
+		select {
+		case err := <-ended:
+			if err == nil {
+				t.Error("all was written")
+			}
+		case <-time.After(patience):
+			t.Fatal("it waits still")
+		}
+	}
 }
 
 func TestPublishBuffered(t *testing.T) {

@@ -120,9 +120,9 @@ func (p *PublishClient) Media() []Media { return p.media }
 // track may get another configuration as far as RTP can tell that in band, which
 // is so for video of the same codec.
 //
-// An error for the reason reason.Unsupported is about this frame alone, or all of
-// its track from now on. Others are final and those of Wait; after Close it is
-// net.ErrClosed.
+// An error for the reason reason.BadMedia is about this frame alone, one for
+// reason.Unsupported about all of its track from now on. Others are final and those of
+// Wait; after Close it is net.ErrClosed.
 func (p *PublishClient) WriteFrame(f *av.Frame) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -138,7 +138,7 @@ func (p *PublishClient) WriteFrame(f *av.Frame) error {
 	}
 	packets, err := lane.muxer.Mux(f)
 	if err != nil {
-		return reason.Wrap(reason.Unsupported, fmt.Errorf("rtsp: %w", err))
+		return reason.Wrap(reason.BadMedia, fmt.Errorf("rtsp: %w", err))
 	}
 	if p.wall == 0 {
 		p.wall = time.Now().UnixNano() - f.DTS

@@ -193,9 +193,11 @@ func (s *Stream) open(request *http.Request, webSocket bool, o Options, begin fu
 }
 
 // CheckRedirect follows up to five redirections, but none from TLS to plain, and
-// takes the schemes of WebSocket for those of HTTP. It is for http.Client.
+// takes the schemes of WebSocket for those of HTTP. Where they lead learns nothing of
+// the URL that was asked for. It is for http.Client.
 func CheckRedirect(next *http.Request, via []*http.Request) error {
 	next.URL.Scheme = httpScheme(next.URL.Scheme)
+	next.Header.Del("Referer") // its query may be secret
 	switch {
 	case len(via) > maxRedirects:
 		return fmt.Errorf("redirected more than %d times", maxRedirects)
