@@ -11,7 +11,7 @@ type overloadFamilies struct{ used, limit, refused *family }
 
 func newOverloadFamilies(c *catalogue) *overloadFamilies {
 	return &overloadFamilies{
-		used:    c.add(gauge, "resource_used", "How much of a resource is used: bytes, descriptors, bit/s, or a share of the time of the busiest delivery loop.", "resource"),
+		used:    c.add(gauge, "resource_used", "How much of a resource is used: bytes (of the process, or of its control group), descriptors, bit/s, or a share of the time of the busiest delivery loop.", "resource"),
 		limit:   c.add(gauge, "resource_limit", "How much of it there is.", "resource"),
 		refused: c.add(gauge, "overload", "1 while new ones of these are refused because of a resource.", "resource", "refused"),
 	}

@@ -278,10 +278,7 @@ func TestNameUsedAgain(t *testing.T) {
 			t.Errorf("%+v", list)
 		}
 		r.keeps(Keep{Bytes: 1}, 0)
-		eventually(t, "retention", func() bool { return r.onDisk() == "" })
-		if len(r.streams()) != 0 || r.totalBytes() != 0 {
-			t.Errorf("%v, %d bytes are left", r.streams(), r.totalBytes())
-		}
+		eventually(t, "retention", func() bool { return r.onDisk() == "" && len(r.streams()) == 0 && r.totalBytes() == 0 })
 	}
 }
 
