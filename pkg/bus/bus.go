@@ -1,7 +1,6 @@
 package bus
 
 import (
-	"context"
 	"fmt"
 	"sort"
 	"sync"
@@ -73,6 +72,7 @@ type Bus struct {
 	mu      sync.Mutex
 	streams map[string]*Stream
 	waiting map[string]*arrival
+	despair map[string]despair
 	ended   Totals // of the streams that are gone
 	closed  bool
 
@@ -81,20 +81,13 @@ type Bus struct {
 	work    Work
 }
 
-// arrival is what waits for one stream to appear.
-type arrival struct {
-	ch    chan struct{}
-	users int
-	err   error // why it will not appear; set before ch is closed
-}
-
 // Pool returns where streams put the memory of frames that left them and that
 // nobody has, for publishers to use again.
 func (b *Bus) Pool() *av.Pool { return &b.pool }
 
 // New returns an empty bus.
 func New(limits Limits) *Bus {
-	b := &Bus{streams: make(map[string]*Stream), waiting: make(map[string]*arrival)}
+	b := &Bus{streams: make(map[string]*Stream), waiting: make(map[string]*arrival), despair: make(map[string]despair)}
 	b.limits.Store(&limits)
 	b.watches.Store(&[]*Watch{})
 	return b
@@ -151,6 +144,11 @@ func (b *Bus) Publish(name string, c Claim) (*Publisher, error) {
 func (b *Bus) publish(name string, c Claim) (p, old *Publisher, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	defer func() {
+		if p != nil {
+			b.arrived(name)
+		}
+	}()
 	if b.closed {
 		return nil, nil, reason.Wrap(reason.Shutdown, fmt.Errorf("the server is stopping"))
 	}
@@ -167,10 +165,6 @@ func (b *Bus) publish(name string, c Claim) (p, old *Publisher, err error) {
 	s = newStream(b, name)
 	p, _, err = s.succeed(c) // a new stream refuses nobody
 	b.streams[name] = s
-	if w := b.waiting[name]; w != nil {
-		close(w.ch)
-		delete(b.waiting, name)
-	}
 	return p, nil, err
 }
 
@@ -191,62 +185,6 @@ func (b *Bus) Streams() []*Stream {
 	b.mu.Unlock()
 	sort.Slice(list, func(i, j int) bool { return list[i].name < list[j].name })
 	return list
-}
-
-// Await returns the stream of that name and waits for it up to Limits.Wait. It
-// fails with a *reason.Error of StreamNotFound, which may come early by Despair, or
-// with ctx's error.
-func (b *Bus) Await(ctx context.Context, name string) (*Stream, error) {
-	b.mu.Lock()
-	if s := b.streams[name]; s != nil {
-		b.mu.Unlock()
-		return s, nil
-	}
-	w := b.waiting[name]
-	if w == nil {
-		w = &arrival{ch: make(chan struct{})}
-		b.waiting[name] = w
-	}
-	w.users++
-	b.mu.Unlock()
-	defer b.forget(name, w)
-
-	wait := b.limitsOf(name).Wait
-	timer := time.NewTimer(wait)
-	defer timer.Stop()
-	select {
-	case <-w.ch:
-		if w.err != nil {
-			return nil, w.err
-		}
-		if s := b.Stream(name); s != nil {
-			return s, nil
-		}
-	case <-timer.C:
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
-	return nil, reason.Wrap(reason.StreamNotFound, fmt.Errorf("nobody publishes %q (waited %v)", name, wait))
-}
-
-// Despair tells those who wait for the stream of that name now that it will not
-// come, and why: their Await fails with a *reason.Error of StreamNotFound.
-func (b *Bus) Despair(name string, why error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if w := b.waiting[name]; w != nil {
-		w.err = reason.Wrap(reason.StreamNotFound, why)
-		close(w.ch)
-		delete(b.waiting, name)
-	}
-}
-
-func (b *Bus) forget(name string, w *arrival) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if w.users--; w.users == 0 && b.waiting[name] == w {
-		delete(b.waiting, name)
-	}
 }
 
 // remove drops s if it is still the stream of its name.

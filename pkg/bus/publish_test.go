@@ -395,6 +395,63 @@ func TestAwait(t *testing.T) {
 	})
 }
 
+// TestDespair: who comes when the next try is too late is told at once, others wait for
+// it, and are told the same in the end; nobody is once there is hope.
+func TestDespair(t *testing.T) {
+	off := reason.Wrap(reason.StreamNotFound, errors.New("the source is off"))
+	for _, test := range []struct {
+		name  string
+		next  time.Duration
+		then  func(t *testing.T, b *Bus) // while the player waits
+		after time.Duration
+		want  string
+	}{
+		{"the next try is too late", 6 * time.Second, nil, 0, "the source is off"},
+		{"the next try fails", 2 * time.Second, func(_ *testing.T, b *Bus) { b.Despair("live/test", off, time.Hour) }, time.Second, "the source is off"},
+		{"the next try hangs", 2 * time.Second, nil, 5 * time.Second, "the source is off"},
+		{"the next try succeeds", 2 * time.Second, func(t *testing.T, b *Bus) { publish(t, b, "me") }, time.Second, ""},
+		{"there is hope", 2 * time.Second, func(_ *testing.T, b *Bus) { b.Hope("live/test") }, 5 * time.Second, "nobody publishes"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b := New(DefaultLimits())
+				defer b.Close(reason.Shutdown)
+				b.Despair("live/test", off, test.next)
+				if test.then != nil {
+					time.AfterFunc(time.Second, func() { test.then(t, b) })
+				}
+				began := time.Now()
+				s, err := b.Await(t.Context(), "live/test")
+				if (test.want == "") != (s != nil) || err != nil && !strings.Contains(err.Error(), test.want) {
+					t.Errorf("got %v, %v, want %q", s, err, test.want)
+				}
+				if after := time.Since(began); after != test.after {
+					t.Errorf("told after %v, want %v", after, test.after)
+				}
+				expectNobodyWaits(t, b)
+			})
+		})
+	}
+}
+
+// TestDespairEndsWithAPublisher: why a stream was not there before says nothing of later.
+func TestDespairEndsWithAPublisher(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := New(DefaultLimits())
+		defer b.Close(reason.Shutdown)
+		for range 2 { // it is new, and in its grace period
+			p := publish(t, b, "me")
+			p.Close()
+			b.Despair("live/test", errors.New("off"), time.Hour)
+		}
+		publish(t, b, "me").Close()
+		time.Sleep(time.Minute)
+		if _, err := b.Await(t.Context(), "live/test"); !strings.Contains(err.Error(), "nobody publishes") {
+			t.Error(err)
+		}
+	})
+}
+
 func expectNobodyWaits(t testing.TB, b *Bus) {
 	t.Helper()
 	b.mu.Lock()

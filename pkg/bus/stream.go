@@ -32,6 +32,7 @@ type Stream struct {
 
 	mu       sync.Mutex
 	state    State
+	turn     uint64 // publishers that there were
 	pub      *Publisher
 	left     *Publisher // the last one that left
 	owner    string
@@ -81,6 +82,7 @@ func (s *Stream) succeed(c Claim) (p, old *Publisher, err error) {
 	}
 	p = &Publisher{stream: s, kill: c.Kill, refresh: c.Refresh, witness: c.Witness}
 	s.pub, s.owner, s.session, s.state = p, c.Owner, c.Session, Live
+	s.turn++
 	s.timeline.newPublisher()
 	s.arm(s.bus.limitsOf(s.name).PublishTimeout, p.checkSilence)
 	p.lastFrame.Store(av.Now())

@@ -6,10 +6,10 @@ import (
 	"sync"
 )
 
-// Watch tells of streams that begin, lose their publisher, get one again and
-// end. Nobody waits for its reader: a stream whose state changed several times
-// meanwhile is told of once, with its newest state. Next is used by one
-// goroutine at a time.
+// Watch tells of streams that begin, lose their publisher, get one again, by
+// takeover too, and end. Nobody waits for its reader: a stream that changed several
+// times meanwhile is told of once, with its newest state, be it the one that was told
+// before. Next is used by one goroutine at a time.
 type Watch struct {
 	bus    *Bus
 	signal chan struct{}
@@ -17,7 +17,13 @@ type Watch struct {
 	mu     sync.Mutex
 	queue  []*Stream // to look at, oldest change first
 	queued map[*Stream]bool
-	told   map[*Stream]State // of those that have not been told to have ended
+	told   map[*Stream]phase // of those that have not been told to have ended
+}
+
+// phase is a state in a stream's life: Live by another publisher is another phase.
+type phase struct {
+	state State
+	turn  uint64
 }
 
 // Event is a stream and the state that it has now.
@@ -29,7 +35,7 @@ type Event struct {
 // Watch returns a watch that begins with the streams that are there. It must be
 // closed.
 func (b *Bus) Watch() *Watch {
-	w := &Watch{bus: b, signal: make(chan struct{}, 1), queued: make(map[*Stream]bool), told: make(map[*Stream]State)}
+	w := &Watch{bus: b, signal: make(chan struct{}, 1), queued: make(map[*Stream]bool), told: make(map[*Stream]phase)}
 	b.mu.Lock()
 	list := append(slices.Clone(*b.watches.Load()), w)
 	b.watches.Store(&list)
@@ -97,24 +103,26 @@ func (w *Watch) poll() (Event, bool) {
 		s := w.queue[0]
 		w.queue = slices.Delete(w.queue, 0, 1)
 		delete(w.queued, s)
-		state := s.State()
+		now := s.phase()
 		before, told := w.told[s]
 		switch {
-		case state == before, state == Ended && !told:
+		case now == before, now.state == Ended && !told:
 			continue
-		case state == Ended:
+		case now.state == Ended:
 			delete(w.told, s)
 		default:
-			w.told[s] = state
+			w.told[s] = now
 		}
-		return Event{s, state}, true
+		return Event{s, now.state}, true
 	}
 	return Event{}, false
 }
 
 // State returns where the stream is in its life.
-func (s *Stream) State() State {
+func (s *Stream) State() State { return s.phase().state }
+
+func (s *Stream) phase() phase {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.state
+	return phase{s.state, s.turn}
 }

@@ -68,6 +68,103 @@ func TestWrongPassword(t *testing.T) {
 	})
 }
 
+// await is a player: it returns what it is told, and after which time.
+func (r *rig) await(name string) (told string, after time.Duration) {
+	r.t.Helper()
+	defer r.watch(name)()
+	began := time.Now()
+	if _, err := r.host.Bus.Await(r.t.Context(), name); err != nil {
+		told = string(reason.Of(err, "")) + ": " + err.Error()
+	}
+	return told, time.Since(began)
+}
+
+// TestLateIsTold: who comes while a pull waits for its next try is told the last failure
+// at once, unless that try comes soon enough; and in the end if it hangs.
+func TestLateIsTold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, func(c *Config) {
+			cameras("test://a")(c)
+			c.MinDelay, c.MaxDelay = config.Duration(20*time.Second), config.Duration(20*time.Second)
+		})
+		r.refuses("test://a", errors.New("off"))
+		defer r.watch("cam/1")()
+		synctest.Wait()
+		expect := func(wantTold string, wantAfter time.Duration) {
+			t.Helper()
+			if told, after := r.await("cam/1"); told != wantTold || after != wantAfter {
+				t.Errorf("told %q after %v, want %q after %v", told, after, wantTold, wantAfter)
+			}
+		}
+		expect("stream_not_found: off", 0)
+		time.Sleep(time.Until(r.pull("cam/1").Next) - 2*time.Second)
+		expect("stream_not_found: off", 2*time.Second)
+		time.Sleep(time.Until(r.pull("cam/1").Next) - 2*time.Second)
+		r.hangs("test://a", true)
+		expect("stream_not_found: off", 5*time.Second)
+		time.Sleep(10 * time.Second) // the hanging try fails
+		time.Sleep(time.Until(r.pull("cam/1").Next) - 2*time.Second)
+		r.hangs("test://a", false)
+		r.refuses("test://a", nil)
+		time.AfterFunc(3*time.Second, func() { r.now().send(0) })
+		expect("", 3*time.Second)
+	})
+}
+
+// TestLateIsToldAfterGivingUp: who has a pull begin anew that gave up is told what was
+// wrong before if there is nothing new to tell.
+func TestLateIsToldAfterGivingUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, func(c *Config) {
+			cameras("test://a")(c)
+			c.Pulls[0].Retry = 1
+		})
+		r.refuses("test://a", errors.New("off"))
+		defer r.watch("cam/1")()
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		r.hangs("test://a", true)
+		if told, after := r.await("cam/1"); told != "stream_not_found: off" || after != 5*time.Second {
+			t.Errorf("told %q after %v", told, after)
+		}
+		r.hangs("test://a", false)
+		r.refuses("test://a", errors.New("gone"))
+		time.Sleep(time.Minute)
+		began := time.Now() // of one who came earlier, and asks again
+		if _, err := r.host.Bus.Await(t.Context(), "cam/1"); err.Error() != "gone" || time.Since(began) != 0 {
+			t.Errorf("told %v after %v", err, time.Since(began))
+		}
+	})
+}
+
+// TestToldNoMore: what failed is forgotten with the pull, and by another order.
+func TestToldNoMore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, func(c *Config) {
+			cameras("test://a")(c)
+			c.MinDelay = config.Duration(20 * time.Second)
+		})
+		r.refuses("test://a", errors.New("off"))
+		r.hangs("test://b", true)
+		const nothing = `stream_not_found: nobody publishes "cam/1" (waited 5s)`
+		leave := r.watch("cam/1")
+		synctest.Wait()
+		next := *r.service.config
+		cameras("test://b")(&next)
+		r.service.Reconfigure(&next)
+		synctest.Wait()
+		if told, _ := r.await("cam/1"); told != nothing {
+			t.Errorf("told %q of a source that is not asked any more", told)
+		}
+		leave()
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		if told, _ := r.await("cam/1"); told != nothing {
+			t.Errorf("told %q by a pull that has ended", told)
+		}
+	})
+}
+
 // TestOnlyPromises: a source that only says what it is going to send makes no stream,
 // and is left in time.
 func TestOnlyPromises(t *testing.T) {

@@ -292,6 +292,31 @@ func TestForwardRefusedTooLate(t *testing.T) {
 	})
 }
 
+// TestForwardOfTheNext: whom a target refuses for good is not who takes the stream over.
+func TestForwardOfTheNext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newForwarding(t, "to://a")
+		refused := false
+		f.down.takes = func(*fakeTarget) error {
+			if refused {
+				return nil
+			}
+			refused = true
+			return lost{}
+		}
+		f.publish()
+		f.run(time.Second)
+		if s := f.service.Forwards(); len(s) != 1 || s[0].State != Failed {
+			t.Fatalf("%+v", s)
+		}
+		f.publish()
+		f.run(time.Second)
+		if n := len(f.down.all()); n != 1 {
+			t.Errorf("%d connections", n)
+		}
+	})
+}
+
 // TestForwardPanics: a panic while it connects costs one try.
 func TestForwardPanics(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

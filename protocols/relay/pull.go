@@ -62,8 +62,9 @@ func (p *pull) notIdle() {
 // wanted notes that somebody watches. The caller locks the service.
 func (p *pull) wanted() {
 	p.notIdle()
-	if p.status.State == Failed {
-		p.cancel(nil) // run begins anew
+	if p.status.State == Failed && p.ctx.Err() == nil {
+		p.service.despair(p.name, errors.New(p.status.Error), 0) // until there is something new to tell
+		p.cancel(nil)                                            // run begins anew
 	}
 }
 
@@ -95,6 +96,9 @@ func (p *pull) goesOn() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	p.notIdle()
+	if p.busy || !errors.Is(context.Cause(p.ctx), context.Canceled) {
+		s.host.Bus.Hope(p.name) // what failed is not what comes
+	}
 	order, ok, unfit := s.order(p.name)
 	if ok && !s.drained && (order.mode == Always || s.viewers[p.name] > 0 && !s.live(p.name)) {
 		p.renew()
@@ -103,8 +107,8 @@ func (p *pull) goesOn() bool {
 		return true
 	}
 	p.cancel(nil)
-	delete(s.pulls, p.name)
-	delete(s.asked, p.name)
+	s.host.Bus.Hope(p.name)
+	s.ended(p.name)
 	return false
 }
 
@@ -139,18 +143,18 @@ func (p *pull) keepUp() {
 		if failures++; failures%len(p.order.sources) != 0 && reason.Of(err, "") != reason.Kicked {
 			continue
 		}
-		p.service.host.Bus.Despair(p.name, err)
 		if rounds++; p.order.retry > 0 && rounds > p.order.retry {
 			p.giveUp(err)
 			return
 		}
-		p.wait(reconnect.Spread(delay), refused)
+		p.wait(err, reconnect.Spread(delay), refused)
 		delay = min(2*delay, p.order.maxDelay)
 	}
 }
 
 // wait waits for the next try, of which there is none without viewers if it is barred.
-func (p *pull) wait(d time.Duration, barred bool) {
+func (p *pull) wait(why error, d time.Duration, barred bool) {
+	p.service.despair(p.name, why, d)
 	p.set(func(i *Status) {
 		i.waiting(d)
 		p.barred = barred
@@ -169,7 +173,7 @@ func (p *pull) wait(d time.Duration, barred bool) {
 
 // giveUp waits until the pull is cancelled, which a new viewer does too.
 func (p *pull) giveUp(err error) {
-	p.service.host.Bus.Despair(p.name, err)
+	p.service.despair(p.name, err, never)
 	p.set(func(i *Status) {
 		i.State, p.busy = Failed, errors.Is(err, errBusy)
 		if i.Error == "" {

@@ -8,7 +8,9 @@ package relay
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
+	"math"
 	"reflect"
 	"slices"
 	"sync"
@@ -84,7 +86,7 @@ func (s *Service) Reconfigure(next plugin.Config) {
 	for name, p := range s.pulls {
 		if s.stops(name) {
 			p.cancel(errStopped)
-			s.host.Bus.Despair(name, errStopped)
+			s.despair(name, errStopped, 0)
 		} else if order, _, _ := s.order(name); !reflect.DeepEqual(order, p.order) {
 			p.cancel(errChanged) // run looks at the new order
 		}
@@ -122,6 +124,7 @@ func (s *Service) follow(ctx context.Context) {
 			return
 		}
 		s.mu.Lock()
+		s.retryForwards(e.Stream.Name())
 		if e.State == bus.Live {
 			s.forward(e.Stream.Name())
 		} else {
@@ -137,6 +140,11 @@ func (s *Service) freed(name string) {
 		p.cancel(nil) // run begins anew
 	}
 	s.demand(name)
+}
+
+// retryForwards takes note that another publishes a stream, or nobody. The caller
+// locks.
+func (s *Service) retryForwards(name string) {
 	for key, f := range s.forwards {
 		if key.stream == name && f.status.State == Failed {
 			f.cancel(nil) // the next publisher may fare better
@@ -184,6 +192,7 @@ func (s *Service) count(name string, by int) {
 			p.idleSoon()
 		} else {
 			delete(s.asked, name)
+			s.host.Bus.Hope(name) // who comes next looks for room again
 		}
 	}
 }
@@ -258,25 +267,64 @@ func (s *Service) order(name string) (o pullOrder, ok bool, err error) {
 	return o, true, err
 }
 
+// never is when the next try comes if only a viewer who comes can bring it about.
+const never = time.Duration(math.MaxInt64)
+
+// despair tells players why a stream is not there, and after which time the next try
+// comes.
+func (s *Service) despair(name string, why error, next time.Duration) {
+	s.host.Bus.Despair(name, reason.Wrap(reason.StreamNotFound, why), next)
+}
+
 // begin begins a pull if there is a rule for the stream. The caller locks.
 func (s *Service) begin(name string) {
+	s.host.Bus.Hope(name)
 	order, ok, err := s.order(name)
 	if !ok || s.drained {
 		return
 	}
 	if len(s.pulls) >= s.config.MaxPulls {
-		s.metrics.failures.WithLabelValues(string(reason.LimitReached)).Inc()
-		if !s.full {
-			s.full = true
-			s.host.Log.Warn("no more streams are fetched (relay.max_pulls)", slog.String("stream", name), slog.Int("pulls", len(s.pulls)))
-		}
-		delete(s.asked, name)
+		s.refuse(name)
 		return
 	}
 	s.full = false
 	p := newPull(s, name, order, err)
 	s.pulls[name] = p
 	s.running.Go(p.run)
+}
+
+// refuse notes that there are too many pulls for one more. The caller locks.
+func (s *Service) refuse(name string) {
+	s.metrics.failures.WithLabelValues(string(reason.LimitReached)).Inc()
+	if !s.full {
+		s.full = true
+		s.host.Log.Warn("no more streams are fetched (relay.max_pulls)", slog.String("stream", name), slog.Int("pulls", len(s.pulls)))
+	}
+	delete(s.asked, name)
+	if s.viewers[name] > 0 {
+		full := fmt.Errorf("%d streams are fetched already (relay.max_pulls)", len(s.pulls))
+		s.host.Bus.Despair(name, reason.Wrap(reason.LimitReached, full), never)
+	}
+}
+
+// ended takes note that a pull has ended, and begins those that found no room. The
+// caller locks.
+func (s *Service) ended(name string) {
+	delete(s.pulls, name)
+	delete(s.asked, name)
+	if !s.full {
+		return
+	}
+	s.full = false
+	s.beginAlways()
+	for name := range s.viewers {
+		if s.full {
+			return
+		}
+		if s.pulls[name] == nil {
+			s.demand(name)
+		}
+	}
 }
 
 // forward begins to send a stream that is live to where its rule says. The caller
@@ -337,42 +385,3 @@ func (s *Service) Drain() {
 
 // Close implements plugin.Service.
 func (s *Service) Close(ctx context.Context) error { return plugin.Wait(ctx, &s.running) }
-
-// Pulls returns what is fetched now, and what is stopped, in no order.
-func (s *Service) Pulls() []Status {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	out := make([]Status, 0, len(s.pulls))
-	for _, p := range s.pulls {
-		out = append(out, p.status.shown())
-	}
-	for name, since := range s.stoppedPulls {
-		if s.pulls[name] == nil { // else it is about to end
-			out = append(out, s.config.stoppedPull(name, since))
-		}
-	}
-	return out
-}
-
-// Forwards returns what is sent elsewhere now, and what is stopped, in no order.
-func (s *Service) Forwards() []Status {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	out := make([]Status, 0, len(s.forwards))
-	ending := make(map[StoppedForward]bool, len(s.forwards)) // if it is stopped
-	for _, f := range s.forwards {
-		out = append(out, f.status.shown())
-		ending[StoppedForward{f.key.stream, f.to.shown}] = true
-	}
-	for stopped, since := range s.stoppedForwards {
-		if _, all := s.stoppedForwards[StoppedForward{Stream: stopped.Stream}]; all && stopped.Target != "" {
-			continue // listed with all of its stream
-		}
-		for _, status := range s.config.stoppedForward(stopped, since) {
-			if !ending[StoppedForward{status.Stream, status.Peer}] {
-				out = append(out, status)
-			}
-		}
-	}
-	return out
-}

@@ -839,6 +839,48 @@ func TestMaxPulls(t *testing.T) {
 	})
 }
 
+// TestRoom: whom max_pulls leaves out is told so at once, and what nobody needs to ask
+// for begins once there is room, before what somebody watches.
+func TestRoom(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, func(c *Config) {
+			cameras("test://10.0.0.{id}")(c)
+			c.MaxPulls = 1
+		})
+		leave := r.watch("cam/1")
+		next := *r.service.config
+		next.Pulls = append(slices.Clone(next.Pulls), Pull{
+			Scope: pattern(t, "news"), Sources: []URL{"test://news"}, Mode: new(Always),
+		})
+		r.service.Reconfigure(&next)
+		const full = "limit_reached: 1 streams are fetched already (relay.max_pulls)"
+		if told, after := r.await("cam/2"); told != full || after != 0 {
+			t.Errorf("told %q after %v", told, after)
+		}
+		defer r.watch("cam/3")()
+		synctest.Wait()
+		if got := r.asked(); got != "test://10.0.0.1" {
+			t.Errorf("asked for %q", got)
+		}
+		leave()
+		time.Sleep(6 * time.Second)
+		synctest.Wait()
+		if got := r.asked(); got != "test://news" {
+			t.Errorf("asked for %q once there was room", got)
+		}
+		larger := next
+		larger.MaxPulls = 2
+		r.service.Reconfigure(&larger)
+		synctest.Wait()
+		if got := r.asked(); got != "test://10.0.0.3" {
+			t.Errorf("asked for %q when there was more room", got)
+		}
+		if told, _ := r.await("cam/3"); strings.Contains(told, "max_pulls") {
+			t.Errorf("told %q of what is fetched", told)
+		}
+	})
+}
+
 // TestPanic: one in a client costs its own connection.
 func TestPanic(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

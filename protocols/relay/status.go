@@ -107,3 +107,42 @@ func (s *Status) shown() Status {
 	}
 	return out
 }
+
+// Pulls returns what is fetched now, and what is stopped, in no order.
+func (s *Service) Pulls() []Status {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	out := make([]Status, 0, len(s.pulls))
+	for _, p := range s.pulls {
+		out = append(out, p.status.shown())
+	}
+	for name, since := range s.stoppedPulls {
+		if s.pulls[name] == nil { // else it is about to end
+			out = append(out, s.config.stoppedPull(name, since))
+		}
+	}
+	return out
+}
+
+// Forwards returns what is sent elsewhere now, and what is stopped, in no order.
+func (s *Service) Forwards() []Status {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	out := make([]Status, 0, len(s.forwards))
+	ending := make(map[StoppedForward]bool, len(s.forwards)) // if it is stopped
+	for _, f := range s.forwards {
+		out = append(out, f.status.shown())
+		ending[StoppedForward{f.key.stream, f.to.shown}] = true
+	}
+	for stopped, since := range s.stoppedForwards {
+		if _, all := s.stoppedForwards[StoppedForward{Stream: stopped.Stream}]; all && stopped.Target != "" {
+			continue // listed with all of its stream
+		}
+		for _, status := range s.config.stoppedForward(stopped, since) {
+			if !ending[StoppedForward{status.Stream, status.Peer}] {
+				out = append(out, status)
+			}
+		}
+	}
+	return out
+}
