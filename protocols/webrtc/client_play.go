@@ -16,7 +16,6 @@ import (
 
 	"github.com/pion/ice/v4"
 	"github.com/pion/interceptor"
-	"github.com/pion/interceptor/pkg/nack"
 	"github.com/pion/logging"
 	"github.com/pion/rtcp"
 	prtp "github.com/pion/rtp"
@@ -202,7 +201,7 @@ func (p *PlayClient) prepare(ctx context.Context) error {
 	}
 	registry := &interceptor.Registry{}
 	if !p.signalling.options.Plain {
-		if err := repairing(registry); err != nil {
+		if err := pion.ConfigureRTCPReports(registry); err != nil {
 			return err
 		}
 	}
@@ -218,16 +217,6 @@ func (p *PlayClient) prepare(ctx context.Context) error {
 		}
 	}
 	return nil
-}
-
-// repairing asks for packets that are lost and reports what arrives.
-func repairing(registry *interceptor.Registry) error {
-	generator, err := nack.NewGeneratorInterceptor(nack.GeneratorInterval(nackInterval))
-	if err != nil {
-		return err
-	}
-	registry.Add(generator)
-	return pion.ConfigureRTCPReports(registry)
 }
 
 // readMedia returns the sections of a server's answer.
@@ -318,7 +307,8 @@ func (p *PlayClient) track(t *pion.TrackRemote, r *pion.RTPReceiver) {
 		return
 	}
 	p.next[kind] += 2
-	in := &inlet{codec: c, demuxer: d, timing: p.clock.Track(), sorter: rtp.NewSorter(int64(patience))}
+	in := &inlet{codec: c, demuxer: d, timing: p.clock.Track(), sorter: rtp.NewSorter(int64(patience)),
+		nacks: !p.signalling.options.Plain && c.nacks()}
 	p.readers.Go(func() { p.read(in, t) })
 	p.readers.Go(func() { p.readReports(in, r) })
 }
@@ -353,6 +343,9 @@ func (p *PlayClient) read(in *inlet, t *pion.TrackRemote) {
 		before := in.sorter.Counts().Lost
 		ordered := in.sorter.Push(pkt, av.Now())
 		p.lost.Add(in.sorter.Counts().Lost - before)
+		if nack := in.nack(t.SSRC(), av.Now()); nack != nil {
+			_ = p.pc.WriteRTCP(nack) // fails when the connection ends
+		}
 		for _, ready := range ordered {
 			p.demux(in, ready)
 		}

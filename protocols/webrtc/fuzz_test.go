@@ -25,13 +25,18 @@ const browserOffer = "v=0\r\no=- 1 2 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\na=group
 	"a=rtpmap:103 rtx/90000\r\na=fmtp:103 apt=102\r\na=rtpmap:45 AV1/90000\r\n" +
 	"m=audio 9 UDP/TLS/RTP/SAVPF 111\r\nc=IN IP4 0.0.0.0\r\na=mid:1\r\na=sendonly\r\na=rtpmap:111 opus/48000/2\r\n"
 
-// FuzzOffer: of whatever a client offers, what is chosen can be received.
+// FuzzOffer: of whatever a client offers, what is chosen can be received. It
+// is still the same offer without the candidates that are too many.
 func FuzzOffer(f *testing.F) {
 	f.Add(browserOffer)
+	f.Add(strings.Replace(browserOffer, "a=mid:0\r\n", "a=mid:0\r\n"+strings.Repeat("a=candidate:1 1 udp 1 127.0.0.1 9 typ host\r\n", maxCandidates+1), 1))
 	f.Fuzz(func(t *testing.T, text string) {
 		o, err := parseOffer(text)
 		if err != nil {
 			return
+		}
+		if again, err := parseOffer(o.text); err != nil || again.text != o.text || len(again.medias) != len(o.medias) {
+			t.Fatalf("%q is %d sections, after that %+v, %v", o.text, len(o.medias), again, err)
 		}
 		p := &publishing{}
 		_, leftOut, err := p.take(o)

@@ -21,9 +21,13 @@ import (
 // track, and a few for what they stopped.
 const maxMedias = 32
 
+// maxCandidates bounds the candidates of a section that are used: each is sent
+// packets, and may be the address of somebody who never asked for them.
+const maxCandidates = 64
+
 // offer is what a client's SDP offers (RFC 8866, RFC 9429).
 type offer struct {
-	text   string
+	text   string // without candidates that are too many
 	medias []*media
 }
 
@@ -60,6 +64,13 @@ func parseOffer(text string) (*offer, error) {
 	if len(d.MediaDescriptions) > maxMedias {
 		return nil, reason.Wrap(reason.BadRequest, fmt.Errorf("the offer has %d media sections, at most %d can be", len(d.MediaDescriptions), maxMedias))
 	}
+	if dropCandidates(&d) {
+		fewer, err := d.Marshal()
+		if err != nil {
+			return nil, reason.Wrap(reason.BadRequest, fmt.Errorf("the offer without some of its candidates: %w", err))
+		}
+		text = string(fewer)
+	}
 	o := &offer{text: text}
 	for _, m := range d.MediaDescriptions {
 		if err := checkFormats(m.MediaName.Formats); err != nil {
@@ -73,6 +84,22 @@ func parseOffer(text string) (*offer, error) {
 		return nil, reason.Wrap(reason.BadRequest, errors.New("the offer has neither sound nor pictures"))
 	}
 	return o, nil
+}
+
+// dropCandidates drops the candidates that are too many, and reports whether there
+// were such. Clients do without: what they send themselves tells where they are.
+func dropCandidates(d *sdp.SessionDescription) (dropped bool) {
+	for _, m := range d.MediaDescriptions {
+		count := 0
+		m.Attributes = slices.DeleteFunc(m.Attributes, func(a sdp.Attribute) bool {
+			if a.IsICECandidate() {
+				count++
+			}
+			return a.IsICECandidate() && count > maxCandidates
+		})
+		dropped = dropped || count > maxCandidates
+	}
+	return dropped
 }
 
 // checkFormats refuses a section that names a payload type twice: its parameters, of

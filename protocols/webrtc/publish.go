@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/pion/interceptor"
-	"github.com/pion/interceptor/pkg/nack"
 	"github.com/pion/interceptor/pkg/report"
 	"github.com/pion/rtcp"
 	prtp "github.com/pion/rtp"
@@ -30,8 +29,6 @@ const (
 	// patience is how long a missing packet is waited for: two round trips to the
 	// other side of the world, so that it can be asked for and sent again.
 	patience = 400 * time.Millisecond
-	// nackInterval is the time between two looks for packets that are missing.
-	nackInterval = 20 * time.Millisecond
 	// receiveMTU is the largest packet that is expected, in bytes.
 	receiveMTU = 1500
 )
@@ -67,7 +64,9 @@ type inlet struct {
 	timing  *rtp.Timing
 	sorter  *rtp.Sorter
 	jitter  *rtpfeed.Jitter
-	taken   bool // by a track of the connection
+	nacks   bool  // may packets be asked for again?
+	looked  int64 // when it was looked for packets that are missing
+	taken   bool  // by a track of the connection
 	told    *av.Track
 }
 
@@ -141,7 +140,7 @@ func (p *publishing) take(o *offer) (engine *pion.MediaEngine, leftOut []av.Omis
 			return nil, nil, err
 		}
 		p.inlets = append(p.inlets, &inlet{codec: c, demuxer: d, timing: p.clock.Track(), sorter: rtp.NewSorter(int64(patience)),
-			jitter: p.jitter.Track(int(c.params.ClockRate))})
+			jitter: p.jitter.Track(int(c.params.ClockRate)), nacks: c.nacks()})
 	}
 	if len(p.inlets) == 0 {
 		return nil, nil, reason.Wrap(reason.Unsupported, errors.New("the offer sends nothing that can be used: H.264, H.265, AV1, VP9, VP8, Opus or G.711"))
@@ -213,6 +212,9 @@ func (p *publishing) read(in *inlet, t *pion.TrackRemote) {
 		if err := p.packet(in, pkt, n, again); err != nil {
 			go p.resource.end(reason.TakenOver, err)
 			return
+		}
+		if nack := in.nack(t.SSRC(), av.Now()); nack != nil {
+			_ = p.resource.pc.WriteRTCP(nack) // fails when the connection ends
 		}
 	}
 }
@@ -341,9 +343,8 @@ func (p *publishing) close() {
 	}
 }
 
-// receiving returns what the library does for publishers by itself: asks for lost
-// packets, and tells what arrived, by reports and for transport-wide congestion
-// control.
+// receiving returns what the library does for publishers by itself: tells what
+// arrived, by reports and for transport-wide congestion control.
 func receiving(engine *pion.MediaEngine) (*interceptor.Registry, error) {
 	registry := &interceptor.Registry{}
 	reports, err := report.NewReceiverInterceptor()
@@ -351,13 +352,5 @@ func receiving(engine *pion.MediaEngine) (*interceptor.Registry, error) {
 		return nil, err
 	}
 	registry.Add(reports)
-	if err := pion.ConfigureTWCCSender(engine, registry); err != nil {
-		return nil, err
-	}
-	generator, err := nack.NewGeneratorInterceptor(nack.GeneratorInterval(nackInterval))
-	if err != nil {
-		return nil, err
-	}
-	registry.Add(generator)
-	return registry, nil
+	return registry, pion.ConfigureTWCCSender(engine, registry)
 }

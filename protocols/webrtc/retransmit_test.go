@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/pion/interceptor"
+	"github.com/pion/interceptor/pkg/nack"
 	prtp "github.com/pion/rtp"
 	pion "github.com/pion/webrtc/v4"
 	"github.com/prometheus/client_golang/prometheus"
@@ -211,9 +212,11 @@ func TestLossHeals(t *testing.T) {
 	r.Publish(httplivetest.Video)
 	var registry interceptor.Registry
 	registry.Add(new(lossy))
-	if err := repairing(&registry); err != nil {
+	generator, err := nack.NewGeneratorInterceptor(nack.GeneratorInterval(nackInterval))
+	if err != nil {
 		t.Fatal(err)
 	}
+	registry.Add(generator)
 	p := newPeer(t, pion.WithInterceptorRegistry(&registry))
 	numbers := make(chan uint16, 1<<16)
 	p.OnTrack(func(track *pion.TrackRemote, _ *pion.RTPReceiver) {

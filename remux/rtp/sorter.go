@@ -1,6 +1,8 @@
 package rtp
 
 import (
+	"math"
+
 	prtp "github.com/pion/rtp"
 )
 
@@ -13,16 +15,19 @@ const sorterRoom = 1024
 // that come twice or after their turn.
 type Sorter struct {
 	patience int64
-	began    bool
-	next     uint16 // number of the packet whose turn it is
-	highest  uint16 // number of the last one held, if there are some
-	held     [sorterRoom]*prtp.Packet
-	count    int
-	since    int64 // when the packet whose turn it is was first missed
+	next     uint16            // number of the packet whose turn it is
+	end      uint16            // number behind the highest that came; next if none is held
+	slots    *[sorterRoom]slot // nil before the first packet: it may never come
 	ready    []*prtp.Packet
 
 	counts  SorterCounts
 	lateRun int // late ones in a row
+}
+
+// slot is for one of the packets from next to end.
+type slot struct {
+	packet *prtp.Packet // nil if it is missing
+	missed int64        // since when, if it is: when the first one behind it came
 }
 
 // SorterCounts say what a Sorter met.
@@ -43,72 +48,62 @@ func NewSorter(patience int64) *Sorter { return &Sorter{patience: patience} }
 // Counts returns what s met so far.
 func (s *Sorter) Counts() SorterCounts { return s.counts }
 
+// Missing returns the numbers of the packets that are waited for.
+func (s *Sorter) Missing() (numbers []uint16) {
+	for n := s.next; n != s.end; n++ {
+		if s.slot(n).packet == nil {
+			numbers = append(numbers, n)
+		}
+	}
+	return numbers
+}
+
 // Push takes p, which arrived at now in nanoseconds, and returns the packets whose
 // turn it is, valid until the next call.
 func (s *Sorter) Push(p *prtp.Packet, now int64) []*prtp.Packet {
 	s.ready = s.ready[:0]
-	if !s.began {
-		s.began, s.next = true, p.SequenceNumber
+	if s.slots == nil {
+		s.slots, s.next, s.end = new([sorterRoom]slot), p.SequenceNumber, p.SequenceNumber
 	}
 	ahead := p.SequenceNumber - s.next
 	switch {
-	case ahead >= 1<<15 && s.lateRun < maxLateRun, s.held[p.SequenceNumber%sorterRoom] != nil && ahead < sorterRoom:
+	case ahead >= 1<<15 && s.lateRun < maxLateRun, ahead < sorterRoom && s.slot(p.SequenceNumber).packet != nil:
 		s.counts.Late++
 		s.lateRun++
 		return nil
 	case ahead >= sorterRoom: // a long loss, or another numbering
-		s.flush()
-		s.next, ahead = p.SequenceNumber, 0
+		s.release(math.MaxInt64)
+		s.next, s.end, ahead = p.SequenceNumber, p.SequenceNumber, 0
 	}
 	s.lateRun = 0
-	if s.count > 0 && ahead < s.highest-s.next {
+	if ahead < s.end-s.next {
 		s.counts.Reordered++
-	}
-	if s.count == 0 || ahead > s.highest-s.next {
-		s.highest = p.SequenceNumber
-	}
-	s.held[p.SequenceNumber%sorterRoom] = p
-	s.count++
-	s.release()
-	for s.count > 0 { // the packet whose turn it is is missing
-		if s.since == 0 {
-			s.since = now
+	} else {
+		for ; s.end != p.SequenceNumber; s.end++ {
+			s.slot(s.end).missed = now
 		}
-		if now-s.since < s.patience {
-			break
-		}
-		s.skip()
+		s.end++
 	}
+	s.slot(p.SequenceNumber).packet = p
+	s.release(now - s.patience)
 	return s.ready
 }
 
-// release moves packets without a gap to ready.
-func (s *Sorter) release() {
-	for s.count > 0 {
-		slot := &s.held[s.next%sorterRoom]
-		if *slot == nil {
+func (s *Sorter) slot(number uint16) *slot { return &s.slots[number%sorterRoom] }
+
+// release moves packets to ready up to the first that is missing. Those that have
+// been since a time or longer are given up.
+func (s *Sorter) release(since int64) {
+	for ; s.next != s.end; s.next++ {
+		slot := s.slot(s.next)
+		switch {
+		case slot.packet != nil:
+			s.ready = append(s.ready, slot.packet)
+			slot.packet = nil
+		case slot.missed <= since:
+			s.counts.Lost++
+		default:
 			return
 		}
-		s.ready = append(s.ready, *slot)
-		*slot = nil
-		s.next++
-		s.count--
-		s.since = 0
-	}
-	s.since = 0
-}
-
-// skip gives up the packets that are missing before the first held.
-func (s *Sorter) skip() {
-	for s.held[s.next%sorterRoom] == nil {
-		s.next++
-		s.counts.Lost++
-	}
-	s.release()
-}
-
-func (s *Sorter) flush() {
-	for s.count > 0 {
-		s.skip()
 	}
 }

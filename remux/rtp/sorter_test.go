@@ -1,6 +1,7 @@
 package rtp
 
 import (
+	"math/rand/v2"
 	"slices"
 	"testing"
 
@@ -23,6 +24,8 @@ func TestSorter(t *testing.T) {
 		{"twice", []push{{7, 1, []uint16{7}}, {9, 2, nil}, {9, 3, nil}, {7, 3, nil}, {8, 4, []uint16{8, 9}}}, SorterCounts{Reordered: 1, Late: 2}},
 		{"lost", []push{{7, 1, []uint16{7}}, {9, 2, nil}, {10, 101, nil}, {11, 102, []uint16{9, 10, 11}}, {8, 103, nil}}, SorterCounts{Lost: 1, Late: 1}},
 		{"two gaps wait each", []push{{1, 1, []uint16{1}}, {3, 2, nil}, {5, 50, nil}, {6, 102, []uint16{3}}, {4, 150, []uint16{4, 5, 6}}}, SorterCounts{Lost: 1, Reordered: 1}},
+		{"two gaps are lost each", []push{{1, 1, []uint16{1}}, {3, 2, nil}, {5, 50, nil}, {6, 102, []uint16{3}}, {7, 149, nil}, {8, 150, []uint16{5, 6, 7, 8}}}, SorterCounts{Lost: 2}},
+		{"two gaps are known at once", []push{{1, 1, []uint16{1}}, {5, 2, nil}, {3, 50, nil}, {6, 102, []uint16{3, 5, 6}}}, SorterCounts{Lost: 2, Reordered: 1}},
 		{"another numbering", []push{{1, 1, []uint16{1}}, {3, 2, nil}, {5000, 3, []uint16{3, 5000}}, {5001, 4, []uint16{5001}}}, SorterCounts{Lost: 1}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -57,5 +60,64 @@ func TestSorterCountsAnew(t *testing.T) {
 	}
 	if push(maxLateRun) != 1 || push(maxLateRun+1) != 1 {
 		t.Error("the new numbers are not followed")
+	}
+}
+
+// However many packets are lost for good, none that came waits longer than patience:
+// whatever is older has left with the packet before. All lost ones are counted.
+func TestSorterSteadyLoss(t *testing.T) {
+	const (
+		patience = 400
+		interval = 2
+		sent     = 10000
+	)
+	for name, loss := range map[string]float64{"2 %": 0.02, "10 %": 0.1, "50 %": 0.5} {
+		t.Run(name, func(t *testing.T) {
+			s := NewSorter(patience)
+			random := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // the same each time
+			var lost uint64
+			var waiting []int64 // when those arrived that have not left
+			first := uint16(65000)
+			for n := range int64(sent + patience/interval + 1) {
+				now := n * interval
+				if n > 0 && n < sent && random.Float64() < loss {
+					lost++
+					continue
+				}
+				waiting = append(waiting, now)
+				for _, out := range s.Push(&prtp.Packet{Header: prtp.Header{SequenceNumber: first + uint16(n)}}, now) {
+					if out.SequenceNumber != first+uint16(waiting[0]/interval) {
+						t.Fatalf("at %d came %d", now, out.SequenceNumber)
+					}
+					waiting = waiting[1:]
+				}
+				if len(waiting) > 0 && now-waiting[0] >= patience {
+					t.Fatalf("at %d one waits since %d", now, waiting[0])
+				}
+			}
+			if got := s.Counts(); got != (SorterCounts{Lost: lost}) || len(waiting) > 0 {
+				t.Errorf("%+v, %d wait; %d were lost", got, len(waiting), lost)
+			}
+		})
+	}
+}
+
+// What is waited for is known until it has come or is given up.
+func TestSorterMissing(t *testing.T) {
+	s := NewSorter(100)
+	if got := s.Missing(); got != nil {
+		t.Errorf("at first %v are missing", got)
+	}
+	for _, p := range []struct {
+		number uint16
+		now    int64
+		want   []uint16
+	}{
+		{65533, 1, nil}, {65535, 2, []uint16{65534}}, {2, 50, []uint16{65534, 0, 1}}, {0, 60, []uint16{65534, 1}}, {3, 102, []uint16{1}}, {1, 103, nil},
+	} {
+		s.Push(&prtp.Packet{Header: prtp.Header{SequenceNumber: p.number}}, p.now)
+		if got := s.Missing(); !slices.Equal(got, p.want) {
+			t.Errorf("after %d: %v are missing, want %v", p.number, got, p.want)
+		}
 	}
 }
