@@ -25,6 +25,7 @@ type pull struct {
 	ctx    context.Context // of what runs now
 	cancel context.CancelCauseFunc
 	idle   *time.Timer // until nobody has watched for long enough; nil if somebody does
+	past   bool        // nobody has
 	busy   bool        // it Failed since somebody else publishes the stream
 	barred bool        // it is Waiting since a source refused the credentials
 }
@@ -48,14 +49,14 @@ func (p *pull) idleSoon() {
 	if p.order.mode == Always || p.idle != nil {
 		return
 	}
-	p.idle = time.AfterFunc(p.order.closeAfter, p.close)
+	p.idle = time.AfterFunc(p.order.closeAfter, p.unwatched)
 }
 
 // notIdle undoes idleSoon. The caller locks the service.
 func (p *pull) notIdle() {
 	if p.idle != nil {
 		p.idle.Stop()
-		p.idle = nil
+		p.idle, p.past = nil, false
 	}
 }
 
@@ -68,13 +69,20 @@ func (p *pull) wanted() {
 	}
 }
 
-// close ends the pull if still nobody watches. One that is barred ends later: the next
-// viewer would have it begin anew.
+// unwatched ends the pull, since nobody has watched for long enough. One that is barred
+// ends later: the next viewer would have it begin anew.
+func (p *pull) unwatched() {
+	p.service.mu.Lock()
+	defer p.service.mu.Unlock()
+	p.past = p.idle != nil // else somebody came just now
+	if !p.barred {
+		p.close()
+	}
+}
+
+// close ends the pull if nobody watches. The caller locks the service.
 func (p *pull) close() {
-	s := p.service
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if p.idle != nil && s.viewers[p.name] == 0 && !p.barred {
+	if p.idle != nil && p.service.viewers[p.name] == 0 {
 		p.cancel(errIdle)
 	}
 }
@@ -122,8 +130,8 @@ func (p *pull) keepUp() {
 	failures, rounds, delay, refused := 0, 0, p.order.minDelay, false
 	for p.ctx.Err() == nil {
 		lasted, err := p.fetch(p.order.sources[p.next])
-		if errors.Is(err, errIdle) {
-			p.close() // somebody asked for that
+		if errors.Is(err, errIdle) { // somebody asked for that
+			p.set(func(*Status) { p.close() })
 		}
 		if p.ctx.Err() != nil {
 			return
@@ -152,7 +160,8 @@ func (p *pull) keepUp() {
 	}
 }
 
-// wait waits for the next try, of which there is none without viewers if it is barred.
+// wait waits for the next try, of which there is none if it was barred and nobody has
+// watched for long enough.
 func (p *pull) wait(why error, d time.Duration, barred bool) {
 	p.service.despair(p.name, why, d)
 	p.set(func(i *Status) {
@@ -165,10 +174,11 @@ func (p *pull) wait(why error, d time.Duration, barred bool) {
 	case <-timer.C:
 	case <-p.ctx.Done():
 	}
-	p.set(func(*Status) { p.barred = false })
-	if barred {
-		p.close()
-	}
+	p.set(func(*Status) {
+		if p.barred = false; p.past {
+			p.close()
+		}
+	})
 }
 
 // giveUp waits until the pull is cancelled, which a new viewer does too.
