@@ -64,9 +64,9 @@ func (p *PlayClient) goodbye(m *rtcp.Goodbye) {
 	}
 }
 
-// ended reports whether all tracks have said goodbye.
+// ended reports whether all tracks have said goodbye. Which sources these are is not
+// known of those that sent nothing yet.
 func (p *PlayClient) ended() bool {
-	left := 0
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, t := range p.pc.GetTransceivers() {
@@ -74,8 +74,7 @@ func (p *PlayClient) ended() bool {
 			if _, said := p.goodbyes[track.SSRC()]; !said {
 				return false
 			}
-			left++
 		}
 	}
-	return left >= p.playing
+	return len(p.goodbyes) >= p.playing
 }

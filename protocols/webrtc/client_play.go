@@ -250,7 +250,12 @@ func (p *PlayClient) await(ctx context.Context) error {
 	case <-p.ready:
 		return nil
 	case <-p.done:
-		return p.why
+		select {
+		case <-p.ready: // what came is to be had
+			return nil
+		default:
+			return p.why
+		}
 	case <-timer.C:
 		return fmt.Errorf("no connection within %v: %w", p.signalling.options.Timeout, os.ErrDeadlineExceeded)
 	case <-ctx.Done():
@@ -452,7 +457,7 @@ func (p *PlayClient) Close() error {
 		close(p.leave)
 		p.signalling.bye()
 		if p.pc != nil {
-			_ = p.pc.GracefulClose() // it has nothing to say that matters now
+			closePeer(p.pc)
 		}
 		if p.mux != nil {
 			_ = p.mux.Close() // and the socket with it

@@ -203,7 +203,9 @@ func (p *playing) connected() {
 	p.resource.session.LayoutKnown(p.feed.Layout())
 	p.resource.session.LagOf(p.player)
 	if err := p.feed.Add(p.player); err != nil { // it was over before
-		p.feed.Do(func(*rtpfeed.Log) { p.player.Part(reason.Of(err, reason.InternalError), err) })
+		time.AfterFunc(setUp, func() {
+			p.feed.Do(func(*rtpfeed.Log) { p.player.Part(reason.Of(err, reason.InternalError), err) })
+		})
 	}
 	if p.resource.over() { // close may have been before
 		p.feed.Remove(p.player)

@@ -249,7 +249,7 @@ func (r *resource) end(why reason.Reason, err error) {
 		r.timer.Stop()
 	}
 	if r.pc != nil {
-		_ = r.pc.GracefulClose() // it has nothing to say that matters now
+		closePeer(r.pc)
 	}
 	if r.settled != nil {
 		r.settled()
