@@ -120,9 +120,12 @@ func (p *player) refresh(*rtpfeed.Log) { p.stuck, p.asked = !p.stream.AskKeyFram
 // sent a long GOP over and over; it costs the player no more than the wait for the
 // next key frame.
 func (p *player) help(l *rtpfeed.Log) {
+	if !p.stuck {
+		return
+	}
 	start, ok := l.Start()
 	switch {
-	case !p.stuck || !ok:
+	case !ok:
 	case start >= p.asked: // there is a newer one
 		p.stuck = false
 	case p.owed == 0 && av.Now()-p.replayed >= int64(replayEvery):

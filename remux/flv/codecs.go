@@ -96,34 +96,34 @@ func legacy(c av.Codec) bool {
 	return false
 }
 
-// unsupportedSound names the SoundFormats that are ignored.
+// unsupportedSound is why audio of a SoundFormat is ignored.
 var unsupportedSound = [16]string{
-	0:  "linear PCM, platform endian",
-	1:  "ADPCM",
-	3:  "linear PCM, little endian",
-	4:  "Nellymoser 16 kHz mono",
-	5:  "Nellymoser 8 kHz mono",
-	6:  "Nellymoser",
-	11: "Speex",
-	12: "reserved format 12",
-	13: "reserved format 13",
-	15: "device-specific sound",
+	0:  "unsupported audio codec: linear PCM, platform endian",
+	1:  "unsupported audio codec: ADPCM",
+	3:  "unsupported audio codec: linear PCM, little endian",
+	4:  "unsupported audio codec: Nellymoser 16 kHz mono",
+	5:  "unsupported audio codec: Nellymoser 8 kHz mono",
+	6:  "unsupported audio codec: Nellymoser",
+	11: "unsupported audio codec: Speex",
+	12: "unsupported audio codec: reserved format 12",
+	13: "unsupported audio codec: reserved format 13",
+	15: "unsupported audio codec: device-specific sound",
 }
 
-// unsupportedVideo names the CodecIDs that are ignored.
+// unsupportedVideo is why video of a CodecID is ignored.
 var unsupportedVideo = [16]string{
-	0:  "reserved id 0",
-	1:  "JPEG",
-	2:  "Sorenson H.263",
-	3:  "Screen video",
-	4:  "On2 VP6",
-	5:  "On2 VP6 with alpha channel",
-	6:  "Screen video version 2",
-	8:  "reserved id 8",
-	9:  "MPEG-4 Visual, informal id 9",
-	10: "reserved id 10",
-	11: "reserved id 11",
-	13: "AV1, informal id 13",
-	14: "reserved id 14",
-	15: "reserved id 15",
+	0:  "unsupported video codec: reserved id 0",
+	1:  "unsupported video codec: JPEG",
+	2:  "unsupported video codec: Sorenson H.263",
+	3:  "unsupported video codec: Screen video",
+	4:  "unsupported video codec: On2 VP6",
+	5:  "unsupported video codec: On2 VP6 with alpha channel",
+	6:  "unsupported video codec: Screen video version 2",
+	8:  "unsupported video codec: reserved id 8",
+	9:  "unsupported video codec: MPEG-4 Visual, informal id 9",
+	10: "unsupported video codec: reserved id 10",
+	11: "unsupported video codec: reserved id 11",
+	13: "unsupported video codec: AV1, informal id 13",
+	14: "unsupported video codec: reserved id 14",
+	15: "unsupported video codec: reserved id 15",
 }

@@ -2,6 +2,7 @@ package flv
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/weirmedia/weir/pkg/av"
 	"github.com/weirmedia/weir/pkg/reason"
@@ -76,6 +77,7 @@ type Demuxer struct {
 	clock clock
 	// sources are the tracks, two mostly, some of them still without a configuration.
 	sources []*source
+	leftOut [av.Kinds]*av.Omission // the last of each kind, so that one is made for a track
 	packets []Packet
 	pool    *av.Pool
 }
@@ -126,9 +128,19 @@ func (d *Demuxer) ignore(why string) { d.emit(ignored(why)) }
 
 // leaveOut ignores a packet of a track whose codec is of no use.
 func (d *Demuxer) leaveOut(k av.Kind, codec, why string) {
+	if o := d.leftOut[k]; o == nil || o.Codec != codec {
+		d.leftOut[k] = &av.Omission{Kind: k, Codec: codec, Why: why}
+	}
 	p := ignored(why)
-	p.LeftOut = &av.Omission{Kind: k, Codec: codec, Why: why}
+	p.LeftOut = d.leftOut[k]
 	d.emit(p)
+}
+
+// leaveOutLegacy is leaveOut for why as in unsupportedSound and unsupportedVideo, which
+// ends in the codec.
+func (d *Demuxer) leaveOutLegacy(k av.Kind, why string) {
+	_, codec, _ := strings.Cut(why, ": ")
+	d.leaveOut(k, codec, why)
 }
 
 func ignored(why string) Packet { return Packet{Kind: IgnoredPacket, Why: why} }

@@ -17,7 +17,7 @@ func (d *Demuxer) decodeVideo(timestamp uint32, body []byte) error {
 	case codec == codecHEVC:
 		return d.decodeNALs(av.H265, timestamp, body)
 	}
-	d.leaveOut(av.Video, unsupportedVideo[codec], "unsupported video codec: "+unsupportedVideo[codec])
+	d.leaveOutLegacy(av.Video, unsupportedVideo[codec])
 	return nil
 }
 
@@ -61,7 +61,7 @@ func (d *Demuxer) decodeAudio(timestamp uint32, body []byte) error {
 	case soundMuLaw:
 		u.codec = av.G711U
 	default:
-		d.leaveOut(av.Audio, unsupportedSound[format], "unsupported audio codec: "+unsupportedSound[format])
+		d.leaveOutLegacy(av.Audio, unsupportedSound[format])
 		return nil
 	}
 	return d.frame(s, u)
